@@ -1,0 +1,222 @@
+"""Scores: scikit-learn's scorers by name, and the figures of credit scoring."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.exceptions import UndefinedMetricWarning
+from sklearn.metrics import get_scorer, get_scorer_names
+
+from distml.data.task import Task
+from distml.errors import did_you_mean
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A score's name as the user wrote it, and which way is better."""
+
+    name: str
+    greater_is_better: bool
+
+
+def find_metric(name: str, task: Task) -> Metric:
+    """Look a metric up by name.
+
+    scikit-learn's names mean what they mean there. Its `neg_*` scorers also go by their natural names
+    ('log_loss', 'mean_absolute_error') and the usual short ones ('rmse', 'brier'), where lower is better.
+
+    Raises:
+        ValueError: there is no such metric for this task; the message has the nearest name and all of them.
+    """
+    known = metric_names(task)
+    if name not in known:
+        raise ValueError(f"no metric {name!r} for {task}.{did_you_mean(name, known)} There are: {', '.join(known)}")
+    return Metric(name, greater_is_better=name in _DIRECT_GREATER or name in get_scorer_names())
+
+
+def metric_names(task: Task) -> list[str]:
+    """All metrics for a task, sorted; those for several labels a row ('f1_samples') fit none."""
+    scorers = [name for name in get_scorer_names() if not name.endswith("_samples") and _scorer_suits(name, task)]
+    natural = [name.removeprefix("neg_") for name in scorers if name.startswith("neg_")]
+    short = [name for name, scorer in _SHORT.items() if scorer in scorers]
+    direct = list(_DIRECT) if task == "classification" else []
+    return sorted({*scorers, *natural, *short, *direct})
+
+
+class Evaluator:
+    """Scores predictions by the sweep's metric and the further ones it reports; small and picklable."""
+
+    def __init__(self, metric: str, report: Sequence[str], task: Task, classes: int) -> None:
+        """Raises ValueError for an unknown metric, or one that is not defined for this number of classes."""
+        self.metric = find_metric(metric, task)
+        self.names = tuple(dict.fromkeys([metric, *(find_metric(name, task).name for name in report)]))
+        self.task = task
+        self.classes = classes
+        self._try_out()
+
+    def __call__(self, y: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
+        """Score one model on one fold.
+
+        y: (rows,) class codes or values. prediction: (rows, classes) probabilities, or (rows,) values.
+        A score that is not defined because a class is missing from `y` is nan.
+        """
+        scored = _Scored(y, prediction, self.classes)
+        return {name: scored.score(name) for name in self.names}
+
+    def _try_out(self) -> None:
+        """Score a few made-up rows, so that 'f1' on three classes is known before anything trains."""
+        if self.task == "regression":
+            return
+        y = np.repeat(np.arange(self.classes), 2)
+        even = np.full((len(y), self.classes), 1 / self.classes)
+        for name in self.names:
+            try:
+                _Scored(y, even, self.classes).score(name)
+            except ValueError as error:
+                raise ValueError(f"metric {name!r} is not defined for {self.classes} classes: {error}") from None
+
+
+def batched_roc_auc(y: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Area under the ROC curve of many models at once.
+
+    y: (rows,) of 0 and 1. scores: (members, rows). Returns (members,); nan where a class is missing or a score is nan.
+    """
+    positive = y == 1
+    return np.array([_separate(*pair)[0] for pair in zip(scores[:, positive], scores[:, ~positive], strict=True)])
+
+
+def _separate(positives: np.ndarray, negatives: np.ndarray) -> tuple[float, float]:
+    """How far two samples of scores stand apart: (ROC AUC, Kolmogorov-Smirnov distance).
+
+    The AUC is the Mann-Whitney statistic, a tie counting half (Hanley and McNeil, 1982). Both come from the number of
+    negatives below each positive; the largest gap between the two distribution functions lies at a positive's score.
+
+    >>> _separate(np.array([0.4, 0.9]), np.array([0.1, 0.4]))
+    (0.875, 0.5)
+    """
+    count, others = len(positives), len(negatives)
+    if not count or not others or np.isnan(positives).any() or np.isnan(negatives).any():
+        return float("nan"), float("nan")
+    positives, negatives = np.sort(positives), np.sort(negatives)
+    below = np.searchsorted(negatives, positives, side="left")
+    not_above = np.searchsorted(negatives, positives, side="right")
+    area = (int(below.sum()) + int(not_above.sum())) / (2 * count * others)
+    rank = np.arange(count)
+    gap = max((below / others - rank / count).max(), ((rank + 1) / count - not_above / others).max())
+    return area, float(gap)
+
+
+class _Scored:
+    """One prediction with what several metrics share."""
+
+    def __init__(self, y: np.ndarray, prediction: np.ndarray, classes: int) -> None:
+        self.y = y
+        self.prediction = prediction
+        self.classes = classes
+
+    def score(self, name: str) -> float:
+        if self.prediction.ndim == 2 and name in _DIRECT:
+            return float(_DIRECT[name](self))
+        if name in get_scorer_names():
+            return self.by_scorer(name)
+        return -self.by_scorer(_SHORT.get(name, f"neg_{name}"))
+
+    def by_scorer(self, name: str) -> float:
+        """The value of scikit-learn's scorer; nan where a class is missing from y and the score therefore undefined."""
+        fixed = _FixedClassifier(self.prediction) if self.prediction.ndim == 2 else _FixedRegressor(self.prediction)
+        missing = self.prediction.ndim == 2 and len(np.unique(self.y)) < self.classes
+        with warnings.catch_warnings():
+            # A model that never predicts a class has a precision of 0 by convention: a score, not news.
+            warnings.simplefilter("ignore", UndefinedMetricWarning)
+            if missing:
+                warnings.simplefilter("error")
+            try:
+                return float(get_scorer(name)(fixed, self.prediction, self.y))
+            except (ValueError, Warning):
+                if missing:
+                    return float("nan")
+                raise
+
+    @cached_property
+    def separation(self) -> tuple[float, float]:
+        """(ROC AUC, Kolmogorov-Smirnov distance); of more than two classes, the mean of each class against the rest."""
+        sides = [1] if self.classes == 2 else range(self.classes)
+        pairs = [
+            _separate(self.prediction[self.y == side, side], self.prediction[self.y != side, side]) for side in sides
+        ]
+        return float(np.mean([pair[0] for pair in pairs])), float(np.mean([pair[1] for pair in pairs]))
+
+    def brier(self) -> float:
+        """Mean squared distance from the truth; halved for two classes, as usual (Brier, 1950)."""
+        truth = np.eye(self.classes)[self.y]  # float64, and so is what follows
+        total = float(np.mean(np.sum((self.prediction - truth) ** 2, axis=1)))
+        return total / 2 if self.classes == 2 else total
+
+    def log_loss(self) -> float:
+        """Cross-entropy in nats, off 0 as in scikit-learn, whose own scorer fails where a class is missing."""
+        of_truth = self.prediction[np.arange(len(self.y)), self.y]
+        smallest = np.finfo(of_truth.dtype).eps
+        return float(-np.mean(np.log(np.clip(of_truth, smallest, 1 - smallest), dtype=np.float64)))
+
+
+_DIRECT_GREATER: dict[str, Callable[[_Scored], float]] = {
+    "roc_auc": lambda scored: scored.separation[0],
+    "gini": lambda scored: 2 * scored.separation[0] - 1,
+    "ks": lambda scored: scored.separation[1],
+    "neg_log_loss": lambda scored: -scored.log_loss(),
+    "neg_brier_score": lambda scored: -scored.brier(),
+}
+_DIRECT: dict[str, Callable[[_Scored], float]] = {
+    **_DIRECT_GREATER,
+    "log_loss": _Scored.log_loss,
+    "brier": _Scored.brier,
+    "brier_score": _Scored.brier,
+}
+_SHORT = {
+    "mae": "neg_mean_absolute_error",
+    "mape": "neg_mean_absolute_percentage_error",
+    "mse": "neg_mean_squared_error",
+    "rmse": "neg_root_mean_squared_error",
+}
+
+
+class _FixedClassifier(ClassifierMixin, BaseEstimator):
+    """What scikit-learn's scorers take: a fitted classifier, whose prediction is already there."""
+
+    def __init__(self, probabilities: np.ndarray) -> None:
+        self.probabilities = probabilities
+        self.classes_ = np.arange(probabilities.shape[1])
+
+    def predict_proba(self, x: ArrayLike) -> np.ndarray:
+        return self.probabilities
+
+    def predict(self, x: ArrayLike) -> np.ndarray:
+        return np.argmax(self.probabilities, axis=1)
+
+
+class _FixedRegressor(RegressorMixin, BaseEstimator):
+    """The same for values."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values = values
+        self.fitted_ = True
+
+    def predict(self, x: ArrayLike) -> np.ndarray:
+        return self.values
+
+
+@cache
+def _scorer_suits(name: str, task: Task) -> bool:
+    """Whether a scorer is meant for this task: those of regression, and no others, take fractions without complaint."""
+    values = np.array([0.5, 1.5, 2.25, 3.75])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            get_scorer(name)(_FixedRegressor(values), values, values)
+        except (ValueError, AttributeError, Warning):
+            return task == "classification"
+    return task == "regression"
