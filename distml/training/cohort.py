@@ -3,13 +3,15 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
 from distml.data.task import FoldArrays, Outline
 from distml.models.family import Family, Params
-from distml.models.metrics import Evaluator
+
+if TYPE_CHECKING:  # scikit-learn takes a second to import, and reading a journal needs none of it
+    from distml.models.metrics import Evaluator
 
 State = Literal["running", "finished", "diverged", "failed"]
 FailureClass = Literal["data", "code", "memory", "node", "timeout"]
@@ -58,7 +60,7 @@ class Assignment:
     family: Family
     outline: Outline
     folds: Sequence[FoldArrays]
-    evaluator: Evaluator
+    evaluator: "Evaluator"
     whole: FoldArrays | None = None  # all training rows in x_train; given where out-of-bag rows may validate
     device: str = "cpu"  # 'cpu' or 'cuda'
     threads: int = 1
@@ -79,8 +81,8 @@ class Cohort(Protocol):
     def save(self, path: Path) -> bool:
         """Write all members' state, by temp file and rename; False where this engine starts again instead."""
 
-    def restore(self, path: Path) -> None:
-        """Take up the members that save() wrote, with the rungs they had reached."""
+    def restore(self, path: Path) -> list[str]:
+        """Take up the members that save() wrote, with the rungs they had reached; the trials it found."""
 
     def predict(self, trial: str, x: np.ndarray) -> np.ndarray:
         """x: (rows, features) -> (folds, rows, classes) probabilities, or (folds, rows) values."""
