@@ -1,0 +1,449 @@
+"""Which trial trains next and which stops: the sweep's bookkeeping, without Ray and without a clock.
+
+Everything that happens is an event. Live, an event is journalled and applied; when a sweep goes on, the
+journal's events are applied again. One path, so that a resumed sweep stands exactly where it stood.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+from distml.models.space import Value
+from distml.sweep.numbering import interleave
+from distml.sweep.records import SweepRecord, TrialRecord
+from distml.sweep.seeds import trial_name, trial_seed
+from distml.training.cohort import Failure, Member, RungResult
+
+Event = dict[str, Any]
+
+MAX_ATTEMPTS = 3  # a trial whose process died this often under it is given up
+SAME_FAILURES = 3  # equal tracebacks in a row that stop a family
+TURN_SECONDS = 5.0  # a slot changes families at most this often: starting a cohort costs time
+
+
+class Searcher(Protocol):
+    """Proposes configurations of one family; None when its space is used up."""
+
+    def suggest(self, trial: str) -> Mapping[str, Value] | None: ...
+
+    def recall(self, trial: str, params: Mapping[str, Value]) -> None:
+        """A trial that an earlier run of this sweep asked for."""
+
+    def result(self, trial: str, resource: int, score: float) -> None: ...
+
+    def complete(self, trial: str, score: float | None, failed: bool) -> None:
+        """Score None: stopped early or diverged."""
+
+
+class Stopper(Protocol):
+    """Compares trials at rungs: first all results of a rung are recorded, then it is asked about each."""
+
+    def record(self, trial: str, resource: int, score: float) -> None: ...
+
+    def cuts(self, trial: str, resource: int, score: float) -> bool:
+        """True: this trial, recorded last at this resource, should stop here."""
+
+    def complete(self, trial: str, resource: int, score: float) -> None:
+        """The trial reached its full size."""
+
+    def forget(self, trial: str) -> None:
+        """The trial ended otherwise."""
+
+
+@dataclass(frozen=True)
+class FamilyPlan:
+    """One family's part in a sweep."""
+
+    name: str
+    searcher: Searcher
+    stopper: Stopper | None
+    structure: Callable[[Mapping[str, Value]], str]  # params -> which cohort a trial can join
+    rungs: Callable[[Mapping[str, Value]], tuple[int, ...]]
+    cohort_size: int = 1
+    quota: int | None = None  # trials; None: as many as the time allows
+
+
+@dataclass(frozen=True)
+class CohortOrder:
+    """A cohort to start on a free slot."""
+
+    cohort: str  # 'c003'
+    family: str
+    members: tuple[Member, ...]
+    resumed: bool = False  # take up its checkpoint where there is one
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a cohort does after a rung."""
+
+    release: tuple[str, ...] = ()
+    admit: tuple[Member, ...] = ()
+    end: bool = False
+
+
+@dataclass
+class _Family:
+    plan: FamilyPlan
+    asked: int = 0
+    used_seconds: float = 0.0
+    exhausted: bool = False
+    stopped: str | None = None
+    waiting: dict[str, deque[str]] = field(default_factory=dict)  # structure -> trials
+    last_failures: deque[str] = field(default_factory=lambda: deque(maxlen=SAME_FAILURES))
+
+    @property
+    def may_ask(self) -> bool:
+        quota = self.plan.quota
+        return not self.exhausted and self.stopped is None and (quota is None or self.asked < quota)
+
+    @property
+    def has_work(self) -> bool:
+        return self.may_ask or any(self.waiting.values())
+
+
+@dataclass
+class _Running:
+    family: str
+    structure: str
+    members: set[str]
+    since: float  # when it last reported
+
+
+class Search:
+    """Decides; the caller trains. Times are seconds of the caller's clock."""
+
+    def __init__(
+        self,
+        families: Sequence[FamilyPlan],
+        *,
+        metric: str,
+        greater_is_better: bool,
+        seed: int,
+        journal: Callable[[Sequence[Event]], None],
+        slots: int = 1,
+        quota_history: Sequence[Mapping[str, int | None]] = (),
+    ) -> None:
+        self._families = {plan.name: _Family(plan) for plan in families}
+        self._metric, self._greater_is_better, self._seed = metric, greater_is_better, seed
+        self._journal = journal
+        self._slots = slots
+        self._numbers = _Numbers([*quota_history, {plan.name: plan.quota for plan in families}])
+        self._running: dict[str, _Running] = {}
+        self._resumable: deque[CohortOrder] = deque()
+        self._cohorts = 0
+        self._closing = False
+        self.record = SweepRecord()
+
+    def resume(self, events: Iterable[Event]) -> None:
+        """Take up what the journal says; cohorts that were under way are the first to train again."""
+        for event in events:
+            self._apply(event)
+        under_way: dict[str, list[TrialRecord]] = {}
+        for trial in self.record.trials.values():
+            family = self._families.get(trial.family)
+            if trial.state in ("pending", "running") and family is not None and family.stopped is None:
+                if trial.cohort is None:
+                    self._wait(trial.trial)
+                else:
+                    under_way.setdefault(trial.cohort, []).append(trial)
+        for cohort, trials in under_way.items():
+            members = tuple(self._member(trial.trial) for trial in trials)
+            self._resumable.append(CohortOrder(cohort, trials[0].family, members, resumed=True))
+
+    @property
+    def done(self) -> bool:
+        """Nothing runs and nothing is left to run."""
+        nothing_left = self._closing or not (self._resumable or any(f.has_work for f in self._families.values()))
+        return nothing_left and not self._running
+
+    @property
+    def running(self) -> Mapping[str, Sequence[str]]:
+        """Cohort -> its trials."""
+        return {cohort: sorted(running.members) for cohort, running in self._running.items()}
+
+    def close(self) -> None:
+        """Start nothing more: the budget is spent or the user wants to stop."""
+        self._closing = True
+
+    def next_cohort(self, now: float) -> CohortOrder | None:
+        """What a free slot should train, or None when nothing is to be started now."""
+        if self._closing:
+            return None
+        order = self._resumable.popleft() if self._resumable else self._new_cohort(now)
+        if order is not None:
+            structure = self._structure(order.members[0].trial)
+            names = [member.trial for member in order.members]
+            self._running[order.cohort] = _Running(order.family, structure, set(names), now)
+            self._journal(
+                self._applied({"event": "cohort", "cohort": order.cohort, "family": order.family, "trials": names})
+            )
+        return order
+
+    def on_results(self, cohort: str, results: Sequence[RungResult], now: float) -> Reply:
+        """Take a rung's results in; say who goes, who comes, and whether the cohort ends."""
+        running = self._running[cohort]
+        running.since = now
+        family = self._families[running.family]
+        events: list[Event] = []
+        for result in results:
+            rung = {"event": "rung", "cohort": cohort, **asdict(result)}
+            del rung["failure"]
+            events += self._applied(rung)
+        release = []
+        for result in results:
+            state = "stopped" if self._cuts(result, family) else result.state
+            if state != "running":
+                self._end(result.trial, state, result.failure, family, events)
+                running.members.discard(result.trial)
+                release.append(result.trial)
+        admit: list[Member] = []
+        if family.stopped is not None:
+            release += running.members
+            running.members.clear()
+        elif not self._closing and not self._should_yield(family, now):
+            admit = self._refill(family, running, events)
+        if admit:
+            names = [member.trial for member in admit]
+            running.members.update(names)
+            events += self._applied({"event": "cohort", "cohort": cohort, "family": running.family, "trials": names})
+        end = self._closing or not running.members
+        if end:
+            del self._running[cohort]
+        self._journal(events)
+        return Reply(tuple(release), tuple(admit), end)
+
+    def on_lost(self, cohort: str, failure: Failure, now: float) -> None:
+        """The cohort's process died: its trials are not to blame, unless it happens to them again and again."""
+        running = self._running.pop(cohort, None)
+        if running is None:
+            return
+        names = sorted(running.members)
+        events = self._applied({"event": "lost", "cohort": cohort, "trials": names, "failure": asdict(failure)})
+        family = self._families[running.family]
+        survivors = []
+        for name in names:
+            if self.record.trials[name].attempts >= MAX_ATTEMPTS:
+                self._end(name, "failed", failure, family, events)
+            else:
+                survivors.append(name)
+        if survivors and family.stopped is None:
+            members = tuple(self._member(name) for name in survivors)
+            self._resumable.append(CohortOrder(cohort, running.family, members, resumed=True))
+        self._journal(events)
+
+    def progress_of(self, family: str) -> tuple[int, int | None, float]:
+        """(trials asked for, trials to ask for or None, seconds of training) of a family."""
+        state = self._families[family]
+        return state.asked, state.plan.quota, state.used_seconds
+
+    # --- starting and filling cohorts
+
+    def _new_cohort(self, now: float) -> CohortOrder | None:
+        for family in sorted(self._families.values(), key=lambda f: self._used(f, now)):
+            if not family.has_work:
+                continue
+            size = self._fair_size(family)
+            events: list[Event] = []
+            while self._fullest(family) < size and family.may_ask and self._count_waiting(family) < 2 * size:
+                self._ask(family, events)
+            self._journal(events)
+            if not self._fullest(family):
+                continue
+            structure = max(family.waiting, key=lambda key: len(family.waiting[key]))
+            waiting = family.waiting[structure]
+            members = tuple(self._member(waiting.popleft()) for _ in range(min(size, len(waiting))))
+            self._cohorts += 1
+            return CohortOrder(f"c{self._cohorts:03d}", family.plan.name, members)
+        return None
+
+    def _fair_size(self, family: _Family) -> int:
+        """No cohort takes all that is left of a family while slots stand idle."""
+        quota = family.plan.quota
+        if quota is None:
+            return family.plan.cohort_size
+        left = quota - family.asked + self._count_waiting(family)
+        return max(1, min(family.plan.cohort_size, -(-left // max(1, self._slots - len(self._running)))))
+
+    def _refill(self, family: _Family, running: _Running, events: list[Event]) -> list[Member]:
+        """New members of the cohort's own structure for the places that are free."""
+        free = family.plan.cohort_size - len(running.members)
+        waiting = family.waiting.setdefault(running.structure, deque())
+        patience = 2 * family.plan.cohort_size  # other structures asked for on the way wait for a cohort of their own
+        while len(waiting) < free and family.may_ask and self._count_waiting(family) - len(waiting) < patience:
+            self._ask(family, events)
+        return [self._member(waiting.popleft()) for _ in range(min(free, len(waiting)))]
+
+    def _should_yield(self, family: _Family, now: float) -> bool:
+        """Another family has had less of the machine, by more than a turn."""
+        mine = self._used(family, now)
+        others = (f for f in self._families.values() if f is not family and f.has_work)
+        return any(self._used(other, now) + TURN_SECONDS < mine for other in others)
+
+    def _used(self, family: _Family, now: float) -> float:
+        under_way = sum(now - r.since for r in self._running.values() if r.family == family.plan.name)
+        return family.used_seconds + under_way
+
+    def _ask(self, family: _Family, events: list[Event]) -> None:
+        number = self._numbers.peek(family.plan.name)
+        if number is None:
+            family.exhausted = True
+            return
+        params = family.plan.searcher.suggest(trial_name(number))
+        if params is None:
+            family.exhausted = True
+            return
+        event = {
+            "event": "asked", "trial": trial_name(number), "number": number, "family": family.plan.name,
+            "params": dict(params), "seed": trial_seed(self._seed, number),
+        }  # fmt: skip
+        events += self._applied(event)
+        self._wait(trial_name(number))
+
+    def _wait(self, trial: str) -> None:
+        family = self._families[self.record.trials[trial].family]
+        family.waiting.setdefault(self._structure(trial), deque()).append(trial)
+
+    def _structure(self, trial: str) -> str:
+        record = self.record.trials[trial]
+        return self._families[record.family].plan.structure(record.params)
+
+    def _member(self, trial: str) -> Member:
+        record = self.record.trials[trial]
+        rungs = self._families[record.family].plan.rungs(record.params)
+        return Member(record.trial, record.params, record.seed, rungs)
+
+    def _fullest(self, family: _Family) -> int:
+        return max(map(len, family.waiting.values()), default=0)
+
+    def _count_waiting(self, family: _Family) -> int:
+        return sum(map(len, family.waiting.values()))
+
+    # --- taking results in
+
+    def _cuts(self, result: RungResult, family: _Family) -> bool:
+        score = result.scores.get(self._metric)
+        if result.state != "running" or score is None or family.plan.stopper is None:
+            return False
+        return family.plan.stopper.cuts(result.trial, result.resource, score)
+
+    def _end(self, trial: str, state: str, failure: Failure | None, family: _Family, events: list[Event]) -> None:
+        ended = {"event": "ended", "trial": trial, "state": state, "failure": failure and asdict(failure)}
+        events += self._applied(ended)
+        same = len(family.last_failures) == SAME_FAILURES and len(set(family.last_failures)) == 1
+        if failure is not None and same and family.stopped is None:
+            reason = f"{SAME_FAILURES} trials in a row failed alike: {failure.error}"
+            events += self._applied({"event": "family_stopped", "family": family.plan.name, "reason": reason})
+
+    # --- events
+
+    def _applied(self, event: Event) -> list[Event]:
+        self._apply(event)
+        return [event]
+
+    def _apply(self, event: Event) -> None:
+        """Bring an event into the books."""
+        self.record.apply(event)
+        handler = _HANDLERS.get(event["event"])
+        if handler is not None:
+            handler(self, event)
+
+    def _on_asked(self, event: Event) -> None:
+        family = self._families.get(event["family"])
+        if family is None:
+            return
+        family.asked += 1
+        self._numbers.take(family.plan.name, event["number"])
+        family.plan.searcher.recall(event["trial"], self.record.trials[event["trial"]].params)
+
+    def _on_cohort(self, event: Event) -> None:
+        self._cohorts = max(self._cohorts, int(event["cohort"].removeprefix("c")))
+
+    def _on_rung(self, event: Event) -> None:
+        family = self._families.get(self.record.trials[event["trial"]].family)
+        if family is None:
+            return
+        family.used_seconds += event["seconds"]
+        score = event["scores"].get(self._metric)
+        if event["state"] not in ("running", "finished") or score is None:
+            return
+        family.plan.searcher.result(event["trial"], event["resource"], score)
+        if family.plan.stopper is not None:
+            tell = family.plan.stopper.complete if event["state"] == "finished" else family.plan.stopper.record
+            tell(event["trial"], event["resource"], score)
+
+    def _on_ended(self, event: Event) -> None:
+        trial = self.record.trials[event["trial"]]
+        family = self._families.get(trial.family)
+        if family is None:
+            return
+        finished = event["state"] == "finished" and trial.rungs
+        score = trial.rungs[-1].scores.get(self._metric) if finished else None
+        family.plan.searcher.complete(event["trial"], score, failed=event["state"] == "failed")
+        if family.plan.stopper is not None:
+            family.plan.stopper.forget(event["trial"])
+        if event["state"] == "failed":
+            family.last_failures.append(_fingerprint(event["failure"]))
+        else:
+            family.last_failures.clear()
+
+    def _on_family_stopped(self, event: Event) -> None:
+        family = self._families.get(event["family"])
+        if family is not None:
+            family.stopped = event["reason"]
+            family.waiting.clear()
+
+
+_HANDLERS: Mapping[str, Callable[[Search, Event], None]] = {
+    "asked": Search._on_asked,
+    "cohort": Search._on_cohort,
+    "rung": Search._on_rung,
+    "ended": Search._on_ended,
+    "family_stopped": Search._on_family_stopped,
+}
+
+
+class _Numbers:
+    """Hands each family its own trial numbers; later budgets continue where earlier ones ended."""
+
+    def __init__(self, stages: Sequence[Mapping[str, int | None]]) -> None:
+        self._stream = _stage_numbers(stages)
+        self._ready: dict[str, deque[int]] = {}
+
+    def peek(self, family: str) -> int | None:
+        """The family's next number; None when every stage is used up."""
+        mine = self._ready.setdefault(family, deque())
+        while not mine:
+            following = next(self._stream, None)
+            if following is None:
+                return None
+            number, owner = following
+            self._ready.setdefault(owner, deque()).append(number)
+        return mine[0]
+
+    def take(self, family: str, number: int) -> None:
+        """This number is used now, and with it those before it."""
+        self.peek(family)
+        mine = self._ready[family]
+        while mine and mine[0] <= number:
+            mine.popleft()
+
+
+def _stage_numbers(stages: Sequence[Mapping[str, int | None]]) -> Iterator[tuple[int, str]]:
+    given: dict[str, int] = {}
+    start = 1
+    for stage in stages:
+        more = {f: None if quota is None else max(0, quota - given.get(f, 0)) for f, quota in stage.items()}
+        for number, family in interleave(more, start):
+            given[family] = given.get(family, 0) + 1
+            start = number + 1
+            yield number, family
+
+
+def _fingerprint(failure: Mapping[str, Any] | None) -> str:
+    """Where a failure happened, without the values its message names."""
+    lines = (failure or {}).get("traceback", "").splitlines()
+    frames = [line.strip() for line in lines if line.startswith("  File")]
+    error = (failure or {}).get("error", "").split(":")[0]
+    return "\n".join([*frames, error])

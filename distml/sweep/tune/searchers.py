@@ -1,0 +1,167 @@
+"""Ray Tune's searchers, asked one trial at a time by the sweep's own bookkeeping."""
+
+import itertools
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from ray.tune.search import Searcher
+from ray.tune.search.optuna import OptunaSearch
+
+from distml.models.space import Choice, Domain, Fixed, Float, Int, Space, Value
+
+Algorithm = Literal["grid", "random", "tpe", "evolution"]
+
+_SCORE = "score"
+
+
+class GridSearch(Searcher):
+    """Every combination once, in the order of the space. Optuna's own needs a study that it may stop."""
+
+    def __init__(self, points: Mapping[str, tuple[Any, ...]], mode: str) -> None:
+        super().__init__(metric=_SCORE, mode=mode)
+        self._names = list(points)
+        self._combinations = itertools.product(*points.values())
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str:
+        combination = next(self._combinations, None)
+        return Searcher.FINISHED if combination is None else dict(zip(self._names, combination, strict=True))
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """A grid learns nothing from results."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """The journal is what a sweep goes on from."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """The journal is what a sweep goes on from."""
+
+
+class TuneSearcher:
+    """Any `ray.tune.search.Searcher` behind the protocol of `distml.sweep.search`.
+
+    Args:
+        searcher: proposes the searched parameters; its metric must be 'score'.
+        space: all parameters; fixed ones are added to each proposal.
+        takes_evaluated_points: it learns earlier trials by `add_evaluated_point`; any other one is asked and
+            told again in the journal's order, which brings a seeded searcher to the same state.
+    """
+
+    def __init__(self, searcher: Searcher, space: Space, takes_evaluated_points: bool = False) -> None:
+        self._searcher = searcher
+        self._fixed = {name: domain.value for name, domain in space.items() if isinstance(domain, Fixed)}
+        self._options = {name: domain.options for name, domain in space.items() if isinstance(domain, Choice)}
+        self._takes_evaluated_points = takes_evaluated_points
+        self._asked: set[str] = set()
+        self._recalled: dict[str, Mapping[str, Value]] = {}
+        self._last: dict[str, tuple[int, float]] = {}
+
+    def suggest(self, trial: str) -> Mapping[str, Value] | None:
+        proposal = self._searcher.suggest(trial)
+        if proposal is None or proposal == Searcher.FINISHED:
+            return None
+        self._asked.add(trial)
+        searched = {
+            name: decode(value, self._options[name]) if name in self._options else value
+            for name, value in proposal.items()
+        }
+        return {**self._fixed, **searched}
+
+    def recall(self, trial: str, params: Mapping[str, Value]) -> None:
+        if trial in self._asked:
+            return
+        if self._takes_evaluated_points:
+            self._recalled[trial] = params
+        else:
+            self.suggest(trial)
+
+    def result(self, trial: str, resource: int, score: float) -> None:
+        if self._last.get(trial, (0, 0.0))[0] >= resource:
+            return  # trained again after its process was lost
+        self._last[trial] = (resource, score)
+        if trial in self._asked:
+            self._searcher.on_trial_result(trial, {_SCORE: score, "training_iteration": resource})
+
+    def complete(self, trial: str, score: float | None, failed: bool) -> None:
+        last = self._last.pop(trial, None)
+        if trial in self._asked:
+            self._searcher.on_trial_complete(trial, None if score is None else {_SCORE: score}, error=failed)
+        elif (params := self._recalled.pop(trial, None)) is not None and not failed:
+            searched = {
+                name: encode(value) if name in self._options else value
+                for name, value in params.items()
+                if name not in self._fixed
+            }
+            # Optuna's TPE ranks a pruned trial by its last step, then by the value there.
+            steps = [] if last is None else [last[1]] * (last[0] + 1)
+            value = score if score is not None else (last[1] if last else None)
+            self._searcher.add_evaluated_point(searched, value, pruned=score is None, intermediate_values=steps)
+
+
+def make_searcher(algorithm: Algorithm, space: Space, *, mode: Literal["min", "max"], seed: int) -> TuneSearcher:
+    """The searcher of one family, seeded.
+
+    Raises:
+        ValueError: a grid over a range without a step.
+    """
+    searched = {name: domain for name, domain in space.items() if not isinstance(domain, Fixed)}
+    if algorithm == "grid" or not searched:  # with nothing to search, a grid of one point
+        points = {name: tuple(map(encode, grid_points(name, domain))) for name, domain in searched.items()}
+        return TuneSearcher(GridSearch(points, mode), space)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    logging.getLogger("ray.tune.search.optuna").setLevel(logging.ERROR)
+    distributions = {name: distribution(domain) for name, domain in searched.items()}
+    samplers = {
+        "random": lambda: optuna.samplers.RandomSampler(seed=seed),
+        # The liar keeps the members of one cohort, all asked for before any has a score, apart.
+        "tpe": lambda: optuna.samplers.TPESampler(seed=seed, constant_liar=True),
+        "evolution": lambda: optuna.samplers.NSGAIISampler(seed=seed, population_size=20),
+    }
+    searcher = OptunaSearch(distributions, metric=_SCORE, mode=mode, sampler=samplers[algorithm]())
+    return TuneSearcher(searcher, space, takes_evaluated_points=algorithm == "tpe")
+
+
+def grid_points(name: str, domain: Domain) -> tuple[Value, ...]:
+    """A domain's values, ascending.
+
+    >>> grid_points("depth", Int(2, 6, step=2))
+    (2, 4, 6)
+    """
+    if isinstance(domain, Fixed):
+        return (domain.value,)
+    if isinstance(domain, Choice):
+        return domain.options
+    if isinstance(domain, Int) and not domain.log:
+        return tuple(range(domain.low, domain.high + 1, domain.step))
+    if isinstance(domain, Float) and domain.step is not None:
+        count = int((domain.high - domain.low) / domain.step + 1e-9) + 1
+        return tuple(domain.low + i * domain.step for i in range(count))
+    raise ValueError(f"{name}: a grid needs a list or a range with a step")
+
+
+def distribution(domain: Domain) -> BaseDistribution:
+    """Optuna's twin of a domain."""
+    if isinstance(domain, Choice):
+        return CategoricalDistribution([encode(option) for option in domain.options])
+    if isinstance(domain, Int):
+        return IntDistribution(domain.low, domain.high, log=domain.log, step=domain.step)
+    if isinstance(domain, Float):
+        return FloatDistribution(domain.low, domain.high, log=domain.log, step=domain.step)
+    raise TypeError(f"{domain} is not searched")
+
+
+def encode(value: Value) -> Any:
+    """A tuple as JSON text, since Optuna's categories are scalars.
+
+    >>> encode((64, 64)), encode("relu")
+    ('[64, 64]', 'relu')
+    """
+    return json.dumps(value) if isinstance(value, tuple) else value
+
+
+def decode(encoded: Any, options: tuple[Value, ...]) -> Value:
+    """The option that `encode` wrote."""
+    return next(option for option in options if encode(option) == encoded and type(encode(option)) is type(encoded))

@@ -1,0 +1,123 @@
+"""What runs in a slot: the Ray Tune trainable that carries one cohort, and the desk where its orders lie."""
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import tune
+
+from distml.data.task import FoldArrays, Outline
+from distml.models.family import Family
+from distml.models.metrics import Evaluator
+from distml.sweep.search import CohortOrder, Reply
+from distml.training.cohort import Assignment, Cohort, Member, RungResult
+from distml.training.failures import failure_of
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The table under one preprocessing variant, shared by all trials through Ray's object store."""
+
+    outline: Outline
+    folds: tuple[FoldArrays, ...]
+    whole: FoldArrays | None  # given where out-of-bag rows may validate
+
+
+@dataclass(frozen=True)
+class Start:
+    """A cohort's first message: all it needs to train."""
+
+    order: CohortOrder
+    family: Family
+    evaluator: Evaluator
+    prepared: "ray.ObjectRef[Prepared]"
+    checkpoint: Path
+    threads: int
+    device: str
+
+
+@ray.remote(num_cpus=0)
+class Desk:
+    """Orders from the driver to cohorts: Ray Tune itself has no way to send one to a running trial."""
+
+    def __init__(self) -> None:
+        self._letters: defaultdict[str, asyncio.Queue[Any]] = defaultdict(asyncio.Queue)
+
+    async def put(self, cohort: str, letter: Start | Reply) -> None:
+        self._letters[cohort].put_nowait(letter)
+
+    async def take(self, cohort: str) -> Start | Reply:
+        """The next letter to this cohort, waiting until there is one."""
+        return await self._letters[cohort].get()
+
+    async def close(self, cohort: str) -> None:
+        self._letters.pop(cohort, None)
+
+
+class CohortTrainable(tune.Trainable):
+    """One Ray Tune iteration is one rung of one cohort; the process serves many cohorts (`reuse_actors`)."""
+
+    def setup(self, config: dict[str, Any]) -> None:
+        self._desk = config["desk"]
+        self._name = config["cohort"]
+        self._cohort: Cohort | None = None
+        self._members: dict[str, Member] = {}
+        self._checkpoint: Path | None = None
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self.cleanup()
+        self.setup(new_config)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        letter = ray.get(self._desk.take.remote(self._name))
+        try:
+            if isinstance(letter, Start):
+                self._start(letter)
+            else:
+                self._follow(letter)
+            assert self._cohort is not None
+            results: Sequence[RungResult] = self._cohort.advance()
+        except Exception as error:  # a module that cannot be built, data that no member can train on
+            failure = failure_of(error)
+            results = [RungResult(trial, 0, "failed", failure=failure) for trial in self._members]
+        return {"cohort": self._name, "results": list(results)}
+
+    def cleanup(self) -> None:
+        self._cohort = None
+        if self._checkpoint is not None:
+            self._checkpoint.unlink(missing_ok=True)
+
+    def _start(self, start: Start) -> None:
+        from distml.training.start import start_cohort  # imports torch only where a network trains
+
+        self._members = {member.trial: member for member in start.order.members}
+        prepared = ray.get(start.prepared)
+        assignment = Assignment(
+            family=start.family, outline=prepared.outline, folds=prepared.folds, evaluator=start.evaluator,
+            whole=prepared.whole, device=start.device, threads=start.threads,
+        )  # fmt: skip
+        self._cohort, self.reason = start_cohort(assignment, start.order.members[0].params)
+        self._checkpoint = start.checkpoint
+        fresh = dict(self._members)
+        if start.order.resumed and start.checkpoint.is_file():
+            held = self._cohort.restore(start.checkpoint)
+            self._cohort.release([trial for trial in held if trial not in self._members])
+            fresh = {trial: member for trial, member in fresh.items() if trial not in held}
+        self._cohort.admit(list(fresh.values()))
+
+    def _follow(self, reply: Reply) -> None:
+        assert self._cohort is not None and self._checkpoint is not None
+        self._cohort.release(reply.release)
+        for trial in reply.release:
+            self._members.pop(trial, None)
+        if self._members:  # some go on: what they have learnt is worth keeping
+            with contextlib.suppress(OSError):  # a full disk costs the checkpoint, not the cohort
+                self._cohort.save(self._checkpoint)
+        self._cohort.admit(reply.admit)
+        self._members |= {member.trial: member for member in reply.admit}
