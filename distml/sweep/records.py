@@ -1,14 +1,20 @@
-"""What is known of each trial: the journal's events, folded."""
+"""What is known of a sweep and its trials: the journal's events, folded."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+import math
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
+from distml.errors import DistmlError
 from distml.models.space import Value
 from distml.training.cohort import Failure
 
 TrialState = Literal["pending", "running", "finished", "stopped", "diverged", "failed"]
 ENDED: frozenset[TrialState] = frozenset({"finished", "stopped", "diverged", "failed"})
+
+Event = Mapping[str, Any]  # one line of the journal: 'event', 'at' (unix seconds) and what belongs to it
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,7 @@ class TrialRecord:
     params: Mapping[str, Value]
     seed: int
     state: TrialState = "pending"
-    cohort: str | None = None
+    cohort: str | None = None  # the last one it was in; a pending trial goes on from that one's checkpoint
     rungs: tuple[Rung, ...] = field(default_factory=tuple)
     seconds: float = 0.0
     gpu_seconds: float | None = None
@@ -40,3 +46,196 @@ class TrialRecord:
     device: str | None = None
     failure: Failure | None = None
     attempts: int = 0  # times its cohort was lost under it
+
+    def score(self, metric: str) -> float | None:
+        """The last rung's score; None before the first one and where the score is not a finite number."""
+        score = self.rungs[-1].scores.get(metric) if self.rungs else None
+        return score if score is not None and math.isfinite(score) else None
+
+    @property
+    def score_sd(self) -> float | None:
+        """Sample standard deviation of the last rung's score over the folds; None for a single fold."""
+        folds = self.rungs[-1].folds if self.rungs else ()
+        return statistics.stdev(folds) if len(folds) > 1 and all(map(math.isfinite, folds)) else None
+
+
+@dataclass(frozen=True)
+class CohortRecord:
+    """One cohort as the journal tells it."""
+
+    cohort: str  # 'c003'
+    family: str
+    trials: tuple[str, ...]  # all that were ever in it
+    slot: str | None = None
+    reason: str | None = None  # why this size on this slot
+
+
+@dataclass
+class SweepRecord:
+    """A sweep so far: start it empty, apply each event in order."""
+
+    trials: dict[str, TrialRecord] = field(default_factory=dict)
+    cohorts: dict[str, CohortRecord] = field(default_factory=dict)
+    openings: list[Event] = field(default_factory=list)  # one for each start of a driver
+    families_stopped: dict[str, str] = field(default_factory=dict)  # family -> reason
+    winner: str | None = None
+    holdout: dict[str, float] = field(default_factory=dict)  # metric -> the winner's score on the held-out rows
+    closed: str | None = None  # why the last driver ended; None: it runs, or was killed
+    _seconds_before: float = 0.0  # of earlier drivers
+    _opened_at: float = 0.0
+    _last_at: float = 0.0
+
+    @property
+    def spec(self) -> Mapping[str, Any] | None:
+        """The sweep file, resolved, as of the last opening."""
+        return self.openings[-1]["spec"] if self.openings else None
+
+    @property
+    def seconds(self) -> float:
+        """Time that drivers worked on this sweep, up to the last event."""
+        return self._seconds_before + max(0.0, self._last_at - self._opened_at)
+
+    @property
+    def counts(self) -> dict[TrialState, int]:
+        """State -> number of trials, states without trials left out."""
+        return dict(Counter(trial.state for trial in self.trials.values()))
+
+    def apply(self, event: Event) -> None:
+        """Take one event in. Raises DistmlError for one that does not follow from those before it."""
+        at = event.get("at", self._last_at)
+        if event["event"] == "opened":
+            self._seconds_before = self.seconds
+            self._opened_at = self._last_at = at
+        self._last_at = max(self._last_at, at)
+        handler = _HANDLERS.get(event["event"])
+        if handler is None:
+            raise DistmlError(f"the journal holds an event this distml does not know: {event['event']!r}")
+        try:
+            handler(self, event)
+        except KeyError as error:
+            raise DistmlError(
+                f"the journal's {event['event']!r} event does not fit what stands before it: {error}"
+            ) from None
+
+    def _opened(self, event: Event) -> None:
+        self.openings.append(event)
+        self.closed = None
+        for trial in self.trials.values():
+            if trial.state == "running":  # its driver is gone; not its own fault, so no attempt is counted
+                self._change(trial.trial, state="pending")
+
+    def _asked(self, event: Event) -> None:
+        params = {name: _with_tuples(value) for name, value in event["params"].items()}
+        trial = TrialRecord(event["trial"], event["number"], event["family"], params, event["seed"])
+        self.trials[trial.trial] = trial
+
+    def _cohort(self, event: Event) -> None:
+        name = event["cohort"]
+        before = self.cohorts.get(name)
+        trials = dict.fromkeys([*(before.trials if before else ()), *event["trials"]])
+        self.cohorts[name] = CohortRecord(name, event["family"], tuple(trials), event.get("slot"), event.get("reason"))
+        for trial in event["trials"]:
+            self._change(trial, state="running", cohort=name)
+
+    def _rung(self, event: Event) -> None:
+        trial = self.trials[event["trial"]]
+        scores = {metric: math.nan if score is None else score for metric, score in event["scores"].items()}
+        folds = tuple(math.nan if score is None else score for score in event["folds"])
+        rung = Rung(event["resource"], scores, folds)
+        # A cohort that took up an older checkpoint trains some rungs again: what it says now counts.
+        kept = tuple(earlier for earlier in trial.rungs if earlier.resource < rung.resource)
+        estimated = event.get("energy_estimated")
+        self._change(
+            trial.trial,
+            state=event["state"],
+            cohort=event["cohort"],
+            rungs=(*kept, rung),
+            seconds=trial.seconds + event["seconds"],
+            gpu_seconds=_plus(trial.gpu_seconds, event.get("gpu_seconds")),
+            energy_j=_plus(trial.energy_j, event.get("energy_j")),
+            energy_estimated=trial.energy_estimated if estimated is None else estimated or bool(trial.energy_estimated),
+            peak_memory_mib=max(_known(trial.peak_memory_mib, event.get("peak_memory_mib")), default=None),
+            device=event.get("device") or trial.device,
+        )
+
+    def _ended(self, event: Event) -> None:
+        failure = event.get("failure")
+        self._change(event["trial"], state=event["state"], failure=Failure(**failure) if failure else None)
+
+    def _lost(self, event: Event) -> None:
+        failure = Failure(**event["failure"])
+        for trial in event["trials"]:
+            attempts = self.trials[trial].attempts + 1
+            self._change(trial, state="pending", attempts=attempts, failure=failure)
+
+    def _family_stopped(self, event: Event) -> None:
+        self.families_stopped[event["family"]] = event["reason"]
+
+    def _closed(self, event: Event) -> None:
+        self.closed = event["reason"]
+
+    def _winner(self, event: Event) -> None:
+        self.winner = event["trial"]
+        self.holdout = {metric: math.nan if score is None else score for metric, score in event["holdout"].items()}
+
+    def _change(self, trial: str, **changes: Any) -> None:
+        self.trials[trial] = replace(self.trials[trial], **changes)
+
+
+_HANDLERS = {
+    "opened": SweepRecord._opened,
+    "asked": SweepRecord._asked,
+    "cohort": SweepRecord._cohort,
+    "rung": SweepRecord._rung,
+    "ended": SweepRecord._ended,
+    "lost": SweepRecord._lost,
+    "family_stopped": SweepRecord._family_stopped,
+    "closed": SweepRecord._closed,
+    "winner": SweepRecord._winner,
+}
+
+
+def replay(events: Iterable[Event]) -> SweepRecord:
+    """Fold a journal from its beginning."""
+    record = SweepRecord()
+    for event in events:
+        record.apply(event)
+    return record
+
+
+_ORDER: tuple[TrialState, ...] = ("finished", "stopped", "running", "pending", "diverged", "failed")
+
+
+def leaderboard(record: SweepRecord, metric: str, greater_is_better: bool) -> list[TrialRecord]:
+    """All trials, best first: the one definition of best.
+
+    A trial trained to its full size stands before one that was stopped on the way, whatever the score that one had
+    there: scores of different rungs do not compare. Then the score decides, then the lower trial number.
+    """
+
+    def rank(trial: TrialRecord) -> tuple[int, bool, float, int]:
+        score = trial.score(metric)
+        cost = 0.0 if score is None else -score if greater_is_better else score
+        return _ORDER.index(trial.state), score is None, cost, trial.number
+
+    return sorted(record.trials.values(), key=rank)
+
+
+def best_trial(record: SweepRecord, metric: str, greater_is_better: bool) -> TrialRecord | None:
+    """The leaderboard's first trial that ended with a score; one stopped early only where none finished."""
+    for trial in leaderboard(record, metric, greater_is_better):
+        if trial.state in ("finished", "stopped") and trial.score(metric) is not None:
+            return trial
+    return None
+
+
+def _plus(total: float | None, more: float | None) -> float | None:
+    return total if more is None else (total or 0.0) + more
+
+
+def _known(*values: float | None) -> list[float]:
+    return [value for value in values if value is not None]
+
+
+def _with_tuples(value: Any) -> Value:
+    return tuple(_with_tuples(item) for item in value) if isinstance(value, (list, tuple)) else value
