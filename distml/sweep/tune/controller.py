@@ -1,0 +1,159 @@
+"""Runs a search's cohorts as Ray Tune trials."""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+
+from distml.sweep.search import CohortOrder, Search
+from distml.sweep.tune.worker import CohortTrainable, Desk, Start
+from distml.training.cohort import Failure, FailureClass
+
+Clock = Callable[[], float]
+
+_SETTINGS = {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the journal is the record; Tune's own would write each rung thrice
+    "TUNE_DISABLE_AUTO_INIT": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+    "TUNE_FORCE_TRIAL_CLEANUP_S": "5",
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",  # what a sweep goes on from is the journal
+    "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "1000000000",  # `distml status` says why a trial waits
+    "TUNE_WARN_THRESHOLD_S": "60",
+    "RAY_AIR_NEW_OUTPUT": "0",
+}
+
+
+class _CohortSearcher(Searcher):
+    """Lets Ray Tune start a cohort whenever the search has one for a free slot."""
+
+    def __init__(self, run: "CohortRun") -> None:
+        super().__init__(metric=None, mode=None)
+        self._run = run
+
+    def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:
+        return True
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        if self._run.search.done:
+            return Searcher.FINISHED
+        order = self._run.next_order()
+        return None if order is None else {"cohort": order.cohort, "family": order.family, "desk": self._run.desk}
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Members, not Ray Tune trials, are what the search learns from."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """The journal is what a sweep goes on from."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """The journal is what a sweep goes on from."""
+
+
+class _CohortScheduler(FIFOScheduler):
+    """Passes a cohort's rung to the search and the search's answer to the cohort."""
+
+    def __init__(self, run: "CohortRun") -> None:
+        super().__init__()
+        self._run = run
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        ended = self._run.on_results(result["cohort"], result["results"])
+        return TrialScheduler.STOP if ended else TrialScheduler.CONTINUE
+
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+        self._run.on_lost(trial.config["cohort"], trial.get_error())
+
+
+class _WhenOver(tune.Stopper):
+    """Asked by Ray Tune at every turn of its loop, several times a second."""
+
+    def __init__(self, run: "CohortRun") -> None:
+        self._run = run
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return False
+
+    def stop_all(self) -> bool:
+        return self._run.tick()
+
+
+class CohortRun:
+    """One Ray Tune run over all families of a sweep.
+
+    Args:
+        search: decides what trains.
+        letter: the first message of a cohort, with its data.
+        resources: family -> what Ray Tune reserves for one of its cohorts.
+        may_start: whether a slot is free for another cohort, by the number that runs.
+        tick: called several times a second; True ends the run at once, whatever trains.
+        storage: a folder for Ray Tune's own files, which nobody needs afterwards.
+    """
+
+    def __init__(
+        self,
+        search: Search,
+        *,
+        letter: Callable[[CohortOrder], Start],
+        resources: Mapping[str, tune.PlacementGroupFactory],
+        slots: int,
+        tick: Callable[[], bool],
+        storage: Path,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self.search = search
+        self.tick = tick
+        self._letter, self._resources, self._slots = letter, resources, slots
+        self._storage, self._clock = storage, clock
+        os.environ.update(_SETTINGS)
+        self.desk: Any = Desk.remote()
+
+    def run(self) -> None:
+        """Train until the search is done or `tick` says so."""
+        trainable = tune.with_resources(CohortTrainable, lambda config: self._resources[config["family"]])
+        tune.Tuner(
+            trainable,
+            tune_config=tune.TuneConfig(
+                search_alg=_CohortSearcher(self),
+                scheduler=_CohortScheduler(self),
+                num_samples=-1,
+                reuse_actors=True,
+                trial_name_creator=lambda trial: f"{trial.config['family']}-{trial.config['cohort']}",
+                trial_dirname_creator=lambda trial: trial.config["cohort"],
+            ),
+            run_config=tune.RunConfig(
+                name="tune", storage_path=str(self._storage), stop=_WhenOver(self), verbose=0, callbacks=[]
+            ),
+        ).fit()
+
+    def next_order(self) -> CohortOrder | None:
+        if len(self.search.running) >= self._slots:
+            return None
+        order = self.search.next_cohort(self._clock())
+        if order is not None:
+            self.desk.put.remote(order.cohort, self._letter(order))
+        return order
+
+    def on_results(self, cohort: str, results: list[Any]) -> bool:
+        reply = self.search.on_results(cohort, results, self._clock())
+        if reply.end:
+            self.desk.close.remote(cohort)
+        else:
+            self.desk.put.remote(cohort, reply)
+        return reply.end
+
+    def on_lost(self, cohort: str, error: Exception | None) -> None:
+        self.desk.close.remote(cohort)
+        self.search.on_lost(cohort, _loss(error), self._clock())
+
+
+def _loss(error: Exception | None) -> Failure:
+    text = str(error or "the process ended without a word")
+    kind: FailureClass = "memory" if "OutOfMemory" in type(error).__name__ else "node"
+    first = next((line for line in text.splitlines() if line.strip()), text)
+    return Failure(kind=kind, error=f"{type(error).__name__}: {first.strip()}", traceback=text)

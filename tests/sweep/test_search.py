@@ -1,0 +1,146 @@
+"""The bookkeeping of a sweep, held to what it promises under any order of events."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from distml.sweep.search import MAX_ATTEMPTS, SAME_FAILURES, Search
+from distml.training.cohort import Failure
+from tests.sweep.simulation import CountingSearcher, Machine, TopHalf, family, leaderboard, search
+
+
+def run(families: list[Any], slots: int = 2, **kwargs: Any) -> tuple[Search, Machine, list[Any]]:
+    journal: list[Any] = []
+    searched = search(families, journal, slots=slots, **kwargs)
+    machine = Machine(searched, slots)
+    machine.run()
+    return searched, machine, journal
+
+
+def test_every_trial_of_the_budget_ends_once() -> None:
+    searched, _, journal = run([family("network", size=8, quota=20), family("forest", quota=5)])
+    assert searched.record.counts == {"finished": 25}
+    ended = [event["trial"] for event in journal if event["event"] == "ended"]
+    assert sorted(ended) == sorted(set(ended))
+    assert [t.number for t in searched.record.trials.values() if t.family == "forest"] == [2, 4, 6, 8, 10]
+
+
+@pytest.mark.parametrize("slots", [1, 2, 3, 7])
+def test_the_leaderboard_does_not_depend_on_parallelism(slots: int) -> None:
+    def families() -> list[Any]:
+        return [family("network", size=4, quota=13), family("forest", quota=6), family("boosting", quota=6)]
+
+    assert leaderboard(run(families(), slots)[0]) == leaderboard(run(families(), 1)[0])
+
+
+def test_a_cohort_stays_full_and_the_worst_are_cut() -> None:
+    searched, machine, journal = run([family("network", size=8, quota=32, full=8, stopper=TopHalf())], slots=1)
+    counts = searched.record.counts
+    assert counts["stopped"] > counts["finished"]
+    assert len(searched.record.cohorts) == 1  # freed places took new trials: no second start
+    cut = [t.trial for t in searched.record.trials.values() if t.state == "stopped"]
+    assert all(machine.trained[trial] < 8 for trial in cut)
+    first_rung = [event for event in journal if event["event"] == "rung"][:8]
+    best_half = sorted(first_rung, key=lambda event: -event["scores"]["score"])[:4]
+    assert all(searched.record.trials[event["trial"]].rungs[-1].resource > 1 for event in best_half)
+
+
+def test_members_of_a_cohort_share_its_structure() -> None:
+    plan = family("network", size=4, quota=30, structure=lambda params: str(params["x"] % 3))
+    searched, _, _ = run([plan])
+    for cohort in searched.record.cohorts.values():
+        assert len({searched.record.trials[trial].params["x"] % 3 for trial in cohort.trials}) == 1
+    assert searched.record.counts == {"finished": 30}
+
+
+def test_families_share_the_time() -> None:
+    journal: list[Any] = []
+    searched = search([family("slow"), family("quick"), family("third")], journal, slots=1)
+    machine = Machine(searched, 1)
+    for _ in range(200):
+        machine.start()
+        machine.step(next(iter(machine.cohorts)))
+    used = [searched.progress_of(name)[2] for name in ("slow", "quick", "third")]
+    assert max(used) - min(used) <= 12
+
+
+def test_a_used_up_space_ends_the_family() -> None:
+    searched, _, _ = run([family("grid", searcher=CountingSearcher(limit=5), quota=50), family("forest", quota=3)])
+    assert searched.record.counts == {"finished": 8}
+
+
+def test_three_equal_failures_stop_a_family_not_the_sweep() -> None:
+    journal: list[Any] = []
+    searched = search([family("broken", quota=50), family("forest", quota=5)], journal, slots=2)
+    machine = Machine(searched, 2)
+    machine.fails["broken"] = Failure("code", "KeyError: 'a'", 'Traceback\n  File "x.py", line 3, in f\nKeyError: \'a\'')
+    machine.run()
+    assert searched.record.counts["finished"] == 5
+    assert SAME_FAILURES <= searched.record.counts["failed"] <= SAME_FAILURES + 1  # one may have been under way
+    assert "KeyError: 'a'" in searched.record.families_stopped["broken"]
+
+
+def test_a_diverged_trial_is_a_result_that_the_searcher_hears_of() -> None:
+    searcher = CountingSearcher()
+    journal: list[Any] = []
+    searched = search([family("network", size=4, quota=8, searcher=searcher)], journal)
+    machine = Machine(searched, 1)
+    machine.diverges = {"t0003"}
+    machine.run()
+    assert searched.record.trials["t0003"].state == "diverged"
+    assert searcher.completed["t0003"] == (None, False)
+
+
+def test_a_trial_whose_process_keeps_dying_is_given_up() -> None:
+    journal: list[Any] = []
+    searched = search([family("forest", quota=1)], journal)
+    machine = Machine(searched, 1)
+    for _ in range(MAX_ATTEMPTS):
+        machine.start()
+        machine.lose(next(iter(machine.cohorts)))
+    assert searched.next_cohort(machine.now) is None
+    assert searched.done
+    assert searched.record.trials["t0001"].state == "failed"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 400), st.lists(st.booleans(), max_size=40), st.integers(1, 3))
+def test_going_on_from_any_event_ends_as_if_undisturbed(cut: int, losses: list[bool], slots: int) -> None:
+    def families() -> list[Any]:
+        return [family("network", size=4, quota=12, full=2), family("forest", quota=5, full=2)]
+
+    undisturbed, _, events = run(families(), slots)
+    kept = events[: min(cut, len(events))]
+    journal = list(kept)
+    going_on = search(families(), journal, slots=slots)
+    going_on.resume([*kept, {"event": "opened", "at": 0.0}])
+    ended_before = {t.trial for t in going_on.record.trials.values() if t.state in ("finished", "failed")}
+    machine = Machine(going_on, slots)
+    for lose in losses:
+        machine.start()
+        if not machine.cohorts:
+            break
+        cohort = next(iter(machine.cohorts))
+        attempts = max(going_on.record.trials[trial].attempts for trial in machine.cohorts[cohort])
+        if lose and attempts < MAX_ATTEMPTS - 1:
+            machine.lose(cohort)
+        else:
+            machine.step(cohort)
+    machine.run()
+    assert leaderboard(going_on) == leaderboard(undisturbed)
+    assert not ended_before & set(machine.trained)
+
+
+def test_a_larger_budget_goes_on_with_the_next_numbers() -> None:
+    first, _, events = run([family("network", quota=4), family("forest", quota=2)])
+    journal = list(events)
+    larger = [family("network", quota=8), family("forest", quota=4)]
+    more = search(larger, journal, quota_history=[{"network": 4, "forest": 2}])
+    more.resume([*events, {"event": "opened", "at": 0.0}])
+    Machine(more, 2).run()
+    numbers = sorted(t.number for t in more.record.trials.values())
+    assert numbers == list(range(1, 13))
+    before = {t.trial: t.params for t in first.record.trials.values()}
+    assert {t: more.record.trials[t].params for t in before} == before
