@@ -1,0 +1,1 @@
+"""What there is to train on, as the machine itself tells it."""
