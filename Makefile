@@ -1,0 +1,33 @@
+# `make sweep` and `make test` set up all they need by themselves, once.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: sweep setup test test-long lint clean
+
+sweep: $(READY)  ## the main job: search models on 30,000 credit-card accounts
+	$(BIN)/distml sweep experiments/credit_default/sweep.yaml
+
+setup: $(READY)  ## a virtual environment with everything, nothing run
+
+test: $(READY) lint  ## what every change must pass, a few minutes
+	$(BIN)/python -m pytest -m "not long"
+
+test-long: $(READY)  ## kills and long runs
+	$(BIN)/python -m pytest -m long
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $(READY)
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
