@@ -37,5 +37,6 @@ class Family:
     first_rung: int = 1  # smallest resource at which a comparison means something
     growth: Growth | None = None
     structural: frozenset[str] = field(default_factory=frozenset)  # differ => another cohort
+    parameters: frozenset[str] = field(default_factory=frozenset)  # what `build` takes, where more than the space names
     domains: Mapping[str, str] = field(default_factory=dict)  # parameter -> words for its valid values
     check: Callable[[Params], None] | None = None  # raises ValueError for a value outside the model's domain

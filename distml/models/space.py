@@ -69,8 +69,8 @@ def _parse_range(raw: Mapping[str, Any]) -> Float | Int:
     unknown = sorted(map(str, set(raw) - _RANGE_KEYS))
     missing = [key for key in ("low", "high") if key not in raw]
     if unknown or missing:
-        found = ", ".join(unknown) or "none"
-        raise ValueError(f"a range has low and high, and may have log and step (unknown: {found}; missing: {', '.join(missing) or 'none'})")
+        found, lacking = ", ".join(unknown) or "none", ", ".join(missing) or "none"
+        raise ValueError(f"a range has low and high, and may have log and step (unknown: {found}; missing: {lacking})")
     low, high, log, step = raw["low"], raw["high"], raw.get("log", False), raw.get("step")
     for key, number in (("low", low), ("high", high), ("step", step)):
         if number is None and key == "step":
