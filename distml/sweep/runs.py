@@ -1,0 +1,142 @@
+"""Where a sweep keeps things: the one place that knows the names of files in a run's folder."""
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from distml.errors import DistmlError, did_you_mean
+from distml.sweep.guard import Driver, Guard, driver_of
+
+StopRequest = Literal["finish", "now"]  # let running trials finish, or not
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """runs/NAME: one sweep's journal and all that belongs to it."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "journal.jsonl"
+
+    @property
+    def sweep_file(self) -> Path:
+        """The resolved sweep file: enough to run the sweep again from anywhere on this machine."""
+        return self.path / "sweep.yaml"
+
+    @property
+    def summary(self) -> Path:
+        """The state in short, for people and scripts; the journal is the truth."""
+        return self.path / "summary.json"
+
+    @property
+    def logs(self) -> Path:
+        return self.path / "logs"
+
+    @property
+    def cohorts(self) -> Path:
+        return self.path / "cohorts"
+
+    def checkpoint(self, cohort: str) -> Path:
+        """What a cohort needs to go on from its last rung."""
+        return self.cohorts / cohort
+
+    @property
+    def driver(self) -> Driver | None:
+        """Who runs this sweep now; None for nobody."""
+        return driver_of(self.path)
+
+    def create(self) -> None:
+        """Make the folder with what stands in it, and see that it can be written to.
+
+        Raises:
+            DistmlError: it cannot, with the reason.
+        """
+        try:
+            for folder in (self.path, self.logs, self.cohorts):
+                folder.mkdir(parents=True, exist_ok=True)
+            check_writable(self.path)
+        except OSError as error:
+            raise DistmlError(_cannot_write(self.path, error)) from None
+
+    def hold(self) -> Guard:
+        """The right to write here, for one driver at a time; a context manager. See Guard."""
+        return Guard(self.path)
+
+    def request_stop(self, now: bool = False) -> None:
+        """Ask the driver to end the sweep."""
+        self._write(self._stop_file, json.dumps({"how": "now" if now else "finish"}))
+
+    @property
+    def stop_requested(self) -> StopRequest | None:
+        try:
+            how: StopRequest = json.loads(self._stop_file.read_text())["how"]
+        except FileNotFoundError:
+            return None
+        return how
+
+    def clear_stop(self) -> None:
+        """Forget an earlier request: the sweep goes on."""
+        self._stop_file.unlink(missing_ok=True)
+
+    def write_sweep_file(self, resolved: dict[str, Any]) -> None:
+        """Keep the sweep file beside its results."""
+        self._write(self.sweep_file, yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True))
+
+    def write_summary(self, summary: dict[str, Any]) -> None:
+        self._write(self.summary, json.dumps(summary, indent=2) + "\n")
+
+    @property
+    def _stop_file(self) -> Path:
+        return self.path / "stop.json"
+
+    def _write(self, file: Path, text: str) -> None:
+        """Write by temporary file and rename: a reader sees the old text or the new one."""
+        try:
+            with tempfile.NamedTemporaryFile("w", dir=self.path, prefix=".", delete=False, encoding="utf-8") as opened:
+                opened.write(text)
+            Path(opened.name).replace(file)
+        except OSError as error:
+            raise DistmlError(_cannot_write(self.path, error)) from None
+
+
+def list_runs(root: Path) -> list[RunFolder]:
+    """All sweeps in a folder of runs, by name; empty where there is no such folder."""
+    if not root.is_dir():
+        return []
+    folders = sorted((RunFolder(path) for path in root.iterdir()), key=lambda run: run.name)
+    return [run for run in folders if run.journal.is_file()]
+
+
+def find_run(root: Path, name: str) -> RunFolder:
+    """A sweep by its name.
+
+    Raises:
+        DistmlError: there is none, with the nearest name and all of them.
+    """
+    known = {run.name: run for run in list_runs(root)}
+    if name in known:
+        return known[name]
+    there = f"There are: {', '.join(known)}" if known else "It holds none; another folder is named with --runs"
+    raise DistmlError(f"no sweep {name!r} in {root}.{did_you_mean(name, known)} {there}")
+
+
+def check_writable(folder: Path) -> None:
+    """Raise OSError where a file cannot be made in this folder; permissions alone do not tell."""
+    descriptor, name = tempfile.mkstemp(dir=folder, prefix=".writable-")
+    os.close(descriptor)
+    Path(name).unlink()
+
+
+def _cannot_write(folder: Path, error: OSError) -> str:
+    return f"cannot write to {folder}: {error.strerror}. Choose another folder with --runs"
