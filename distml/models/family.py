@@ -33,10 +33,15 @@ class Family:
     build: Callable[[Params, Outline, int], Any]
     space: Space
     tasks: frozenset[Task] = frozenset({"classification", "regression"})
-    resource: str | None = None  # the parameter trials are compared along: 'epochs', 'trees'; None: one rung
+    resource: str | None = None  # what trials are compared along: 'epochs', 'trees'; None: one rung
     first_rung: int = 1  # smallest resource at which a comparison means something
     growth: Growth | None = None
     structural: frozenset[str] = field(default_factory=frozenset)  # differ => another cohort
     parameters: frozenset[str] = field(default_factory=frozenset)  # what `build` takes, where more than the space names
     domains: Mapping[str, str] = field(default_factory=dict)  # parameter -> words for its valid values
     check: Callable[[Params], None] | None = None  # raises ValueError for a value outside the model's domain
+
+    @property
+    def size_parameter(self) -> str | None:
+        """The parameter that holds a trial's full resource: 'epochs', 'n_estimators'; None: one rung."""
+        return self.growth.parameter if self.growth else self.resource

@@ -159,6 +159,11 @@ class Search:
         return nothing_left and not self._running
 
     @property
+    def exhausted(self) -> bool:
+        """Some family's space was used up before the budget was."""
+        return any(family.exhausted for family in self._families.values())
+
+    @property
     def running(self) -> Mapping[str, Sequence[str]]:
         """Cohort -> its trials."""
         return {cohort: sorted(running.members) for cohort, running in self._running.items()}

@@ -89,8 +89,8 @@ class CohortRun:
     Args:
         search: decides what trains.
         letter: the first message of a cohort, with its data.
-        resources: family -> what Ray Tune reserves for one of its cohorts.
-        may_start: whether a slot is free for another cohort, by the number that runs.
+        resources: family -> what Ray Tune reserves for one of its cohorts, like {'CPU': 1}.
+        slots: how many cohorts run at once.
         tick: called several times a second; True ends the run at once, whatever trains.
         storage: a folder for Ray Tune's own files, which nobody needs afterwards.
     """
@@ -100,7 +100,7 @@ class CohortRun:
         search: Search,
         *,
         letter: Callable[[CohortOrder], Start],
-        resources: Mapping[str, tune.PlacementGroupFactory],
+        resources: Mapping[str, Mapping[str, float]],
         slots: int,
         tick: Callable[[], bool],
         storage: Path,
@@ -115,7 +115,8 @@ class CohortRun:
 
     def run(self) -> None:
         """Train until the search is done or `tick` says so."""
-        trainable = tune.with_resources(CohortTrainable, lambda config: self._resources[config["family"]])
+        bundles = {name: tune.PlacementGroupFactory([dict(asked)]) for name, asked in self._resources.items()}
+        trainable = tune.with_resources(CohortTrainable, lambda config: bundles[config["family"]])
         tune.Tuner(
             trainable,
             tune_config=tune.TuneConfig(

@@ -3,6 +3,7 @@
 import itertools
 import json
 import logging
+import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -140,6 +141,11 @@ def grid_points(name: str, domain: Domain) -> tuple[Value, ...]:
         count = int((domain.high - domain.low) / domain.step + 1e-9) + 1
         return tuple(domain.low + i * domain.step for i in range(count))
     raise ValueError(f"{name}: a grid needs a list or a range with a step")
+
+
+def grid_size(space: Space) -> int:
+    """How many combinations a grid over this space has."""
+    return math.prod(len(grid_points(name, domain)) for name, domain in space.items())
 
 
 def distribution(domain: Domain) -> BaseDistribution:

@@ -1,0 +1,108 @@
+"""From a checked sweep file to the parts of a search: who proposes, who stops, which trials train together."""
+
+import json
+from functools import partial
+from typing import Literal
+
+from distml.models.family import Family, Params
+from distml.models.space import Choice, Fixed, Float, Space, Value
+from distml.sweep.numbering import share_out
+from distml.sweep.preflight import Checked
+from distml.sweep.rungs import rungs
+from distml.sweep.search import FamilyPlan
+from distml.sweep.seeds import trial_seed
+from distml.sweep.tune.searchers import grid_size, make_searcher
+from distml.sweep.tune.stoppers import make_stopper
+
+PREPROCESSING = "preprocessing."
+COHORT_SIZE = 64  # members of a network cohort; from there on a CPU core trains no more of them in the same time
+
+
+def family_plans(checked: Checked) -> list[FamilyPlan]:
+    """Each family's part in the search, in the order of the sweep file."""
+    spec = checked.spec
+    quotas = trial_quotas(checked)
+    mode: Literal["min", "max"] = "max" if checked.metric.greater_is_better else "min"
+    plans = []
+    for position, (name, (family, space)) in enumerate(checked.families.items()):
+        plans.append(
+            FamilyPlan(
+                name=name,
+                searcher=make_searcher(
+                    spec.search.algorithm, space, mode=mode, seed=trial_seed(spec.seed, -1 - position & 0xFFFF)
+                ),
+                stopper=make_stopper(
+                    spec.search.scheduler, mode=mode, first=family.first_rung, full=full_size(family, space),
+                    factor=spec.search.reduction_factor,
+                ),
+                structure=partial(structure_of, family),
+                rungs=partial(
+                    rungs_of, family, factor=spec.search.reduction_factor, compared=spec.search.scheduler != "none"
+                ),
+                cohort_size=COHORT_SIZE if family.engine == "network" else 1,
+                quota=quotas[name],
+            )
+        )  # fmt: skip
+    return plans
+
+
+def trial_quotas(checked: Checked) -> dict[str, int | None]:
+    """Family -> its number of trials; None where only the time ends it. A grid never has more than its points."""
+    spec = checked.spec
+    asked: dict[str, int | None] = {name: family.trials for name, family in spec.family_specs.items()}
+    quotas: dict[str, int | None] = (
+        dict(asked) if spec.budget.trials is None else dict(share_out(spec.budget.trials, asked))
+    )
+    for name, (_, space) in checked.families.items():
+        size = grid_size(space) if spec.search.algorithm == "grid" else 1 if _nothing_searched(space) else None
+        quota = quotas[name]
+        if size is not None:
+            quotas[name] = size if quota is None else min(size, quota)
+    return quotas
+
+
+def full_size(family: Family, space: Space) -> int:
+    """The largest resource (epochs, trees) a trial of this space may have; 1 for families without rungs."""
+    domain = space.get(family.size_parameter) if family.size_parameter else None
+    if domain is None:
+        return 1
+    if isinstance(domain, Fixed):
+        return int(domain.value)  # type: ignore[arg-type]  # a count: preflight has seen to it
+    if isinstance(domain, Choice):
+        return max(int(option) for option in domain.options)  # type: ignore[arg-type]
+    return int(domain.high) if isinstance(domain, Float) else domain.high
+
+
+def split_params(params: Params) -> tuple[dict[str, Value], dict[str, Value]]:
+    """(the family's own parameters, the preprocessing choices without their prefix)."""
+    own = {name: value for name, value in params.items() if not name.startswith(PREPROCESSING)}
+    choices = {
+        name.removeprefix(PREPROCESSING): value for name, value in params.items() if name.startswith(PREPROCESSING)
+    }
+    return own, choices
+
+
+def _nothing_searched(space: Space) -> bool:
+    return all(isinstance(domain, Fixed) for domain in space.values())
+
+
+def size_of(family: Family, params: Params) -> int:
+    """A trial's full resource; 1 for families without rungs."""
+    size = params.get(family.size_parameter) if family.size_parameter else None
+    return 1 if size is None else int(size)  # type: ignore[arg-type]  # a count: preflight has seen to it
+
+
+def structure_of(family: Family, params: Params) -> str:
+    """Trials share a cohort when they train on the same arrays and, stacked, have tensors of the same shapes."""
+    shared = {
+        name: value
+        for name, value in params.items()
+        if name.startswith(PREPROCESSING) or (family.engine == "network" and name in family.structural)
+    }
+    return json.dumps(shared, sort_keys=True)
+
+
+def rungs_of(family: Family, params: Params, factor: int, compared: bool) -> tuple[int, ...]:
+    """Where a trial is compared: at its full size alone where nothing stops trials early."""
+    full = size_of(family, params)
+    return rungs(full, family.first_rung, factor) if compared else (full,)

@@ -1,0 +1,118 @@
+"""What would run where, before anything does."""
+
+import math
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from distml.data.arrays import outline, prepare_folds
+from distml.data.task import FoldArrays
+from distml.data.variant import variant_from
+from distml.models.family import Family
+from distml.models.space import Choice, Domain, Fixed, Space, Value
+from distml.sweep.parts import family_plans, full_size, split_params
+from distml.sweep.preflight import Checked
+from distml.sweep.search import FamilyPlan
+from distml.training.cohort import Assignment, Member
+from distml.training.start import start_cohort
+
+_PILOT_ROWS = 2000
+
+
+@dataclass(frozen=True)
+class PlanLine:
+    """One family's part."""
+
+    family: str
+    trials: int | None  # None: as many as the time allows
+    text: str  # 'cohorts of 64 on 1 CPU each, 3 structures'
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a sweep would do on these resources."""
+
+    lines: tuple[PlanLine, ...]
+    seconds: float | None  # None: nothing but Ctrl-C ends it
+    basis: str  # what the estimate rests on
+
+
+def make_plan(checked: Checked, cpus: int, gpus: float) -> Plan:
+    """Plan a sweep for a machine of so many CPUs and GPUs; trains one small piece of each family for the estimate."""
+    plans = family_plans(checked)
+    lines = []
+    work = 0.0
+    for plan, (family, space) in zip(plans, checked.families.values(), strict=True):
+        asked = checked.spec.resources_of(plan.name)
+        on_gpu = family.engine == "network" and gpus and asked.gpu != "none"
+        where = f"{asked.cpu} CPU{'s' * (asked.cpu != 1)}{' and a GPU' if on_gpu else ''} each"
+        lines.append(PlanLine(plan.name, plan.quota, f"{_how(family, plan, space)}, {where}"))
+        if plan.quota is not None:
+            work += plan.quota * _pilot_seconds(checked, family, space, plan)
+    by_trials = work / max(1, cpus) if all(plan.quota is not None for plan in plans) else None
+    limit = None if checked.spec.budget.minutes is None else 60 * checked.spec.budget.minutes
+    if by_trials is not None and (limit is None or by_trials < limit):
+        return Plan(tuple(lines), by_trials, f"a guess from one small trial of each family on {_PILOT_ROWS:,} rows")
+    return Plan(tuple(lines), limit, "the budget's minutes")
+
+
+def structures(family: Family, space: Space) -> int:
+    """How many kinds of cohort a space can ask for: combinations of what members must share."""
+    shared = [
+        domain for name, domain in space.items()
+        if name.startswith("preprocessing.") or (family.engine == "network" and name in family.structural)
+    ]  # fmt: skip
+    return math.prod(len(domain.options) if isinstance(domain, Choice) else 1 for domain in shared)
+
+
+def _how(family: Family, plan: FamilyPlan, space: Space) -> str:
+    kinds = structures(family, space)
+    parts = []
+    if family.engine == "network":
+        parts.append(f"{kinds} structure{'s' * (kinds != 1)} -> cohorts of up to {plan.cohort_size}")
+    else:
+        parts.append("one after another in a process")
+    rungs = plan.rungs(typical(space))
+    if len(rungs) > 1:
+        parts.append(f"rungs at {', '.join(map(str, rungs))} {family.resource}")
+    elif family.resource:
+        parts.append(f"{full_size(family, space)} {family.resource}")
+    return ", ".join(parts)
+
+
+def typical(space: Space) -> dict[str, Value]:
+    """A configuration from the middle of a space."""
+    return {name: _middle(domain) for name, domain in space.items()}
+
+
+def _middle(domain: Domain) -> Value:
+    if isinstance(domain, Fixed):
+        return domain.value
+    if isinstance(domain, Choice):
+        return domain.options[len(domain.options) // 2]
+    middle = math.sqrt(domain.low * domain.high) if domain.log else (domain.low + domain.high) / 2
+    return middle if isinstance(domain.low, float) else round(middle)
+
+
+def _pilot_seconds(checked: Checked, family: Family, space: Space, plan: FamilyPlan) -> float:
+    """Seconds of one trial on all rows, from its first rung on a few of them; early stopping is left out of account."""
+    params, choices = split_params(typical(space))
+    arrays = prepare_folds(checked.dataset, variant_from(choices), checked.spec.seed)
+    few = _few_rows(arrays[0])
+    first = plan.rungs(params)[0]
+    cohort, _ = start_cohort(Assignment(family, outline(checked.dataset, few), (few,), checked.evaluator), params)
+    members = 8 if family.engine == "network" else 1
+    cohort.admit([Member(f"t{i:04d}", params, i, (first,)) for i in range(members)])
+    started = time.perf_counter()
+    cohort.advance()
+    seconds = (time.perf_counter() - started) / members
+    rows = sum(len(fold.x_train) for fold in arrays) / len(few.x_train)
+    return seconds * rows * plan.rungs(params)[-1] / first
+
+
+def _few_rows(arrays: FoldArrays) -> FoldArrays:
+    some = np.sort(np.random.default_rng(0).permutation(len(arrays.x_train))[:_PILOT_ROWS])
+    return replace(
+        arrays, x_train=arrays.x_train[some], y_train=arrays.y_train[some], train_rows=arrays.train_rows[some]
+    )

@@ -1,0 +1,306 @@
+"""A sweep from its file to its leaderboard: the main job."""
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import ray
+
+from distml.errors import DistmlError
+from distml.sweep.differences import differences, resolved
+from distml.sweep.journal import Journal, JournalFull
+from distml.sweep.parts import family_plans, full_size, trial_quotas
+from distml.sweep.preflight import Checked, preflight
+from distml.sweep.progress import Opening, Watcher
+from distml.sweep.provenance import git_revision, versions
+from distml.sweep.records import ENDED, best_trial
+from distml.sweep.resources import check_resources, placement, slots_of
+from distml.sweep.runs import RunFolder
+from distml.sweep.search import CohortOrder, Search
+from distml.sweep.session import Session, ray_session
+from distml.sweep.solo import score_on_holdout
+from distml.sweep.spec import SweepSpec
+from distml.sweep.variants import Variants
+from distml.sweep.watching import note_of, snapshot
+
+CloseReason = Literal["budget", "exhausted", "stopped", "interrupted"]
+
+_PROGRESS_SECONDS = 0.5
+_GRACE_SECONDS = 5.0  # for running rungs to end when the time is up; at least, else a share of the budget
+_GRACE_SHARE = 0.05
+_FULL_DISK_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a sweep ended."""
+
+    name: str
+    folder: Path
+    state: Literal["done", "interrupted", "stopped", "nothing"]
+
+
+def run_sweep(
+    spec: SweepSpec,
+    *,
+    runs: Path,
+    address: str | None = None,
+    fork: str | None = None,
+    watcher: Watcher | None = None,
+    verbose: bool = False,
+    dashboard: bool = True,
+) -> Outcome:
+    """Run a sweep, or go on with it where it stopped.
+
+    Args:
+        runs: the folder of all runs; results go to runs / spec.name.
+        address: of a running Ray, 'auto' for this machine's; None starts one here.
+        fork: a new name, for a sweep whose file has changed.
+
+    Raises:
+        MistakesError: all that is wrong with the sweep file, before anything trains.
+        DistmlError: anything else the user can mend.
+    """
+    if fork is not None:
+        spec = spec.model_copy(update={"name": fork})
+    folder = RunFolder(runs / spec.name)
+    checked = preflight(spec, runs)
+    folder.create()
+    with folder.hold() as guard, Journal(folder.journal, guard.confirm) as journal:
+        _check_same_sweep(journal.events, checked)
+        folder.clear_stop()
+        folder.write_sweep_file(resolved(spec))
+        with ray_session(address, dashboard=dashboard, verbose=verbose) as session:
+            check_resources(spec, session)
+            return _Driver(checked, folder, journal, session, watcher).run()
+
+
+def _check_same_sweep(events: Sequence[Mapping[str, Any]], checked: Checked) -> None:
+    """Refuse to go on with a sweep whose trials would not compare with those it has."""
+    openings = [event for event in events if event["event"] == "opened"]
+    if not openings:
+        return
+    changed = [str(found) for found in differences(openings[-1]["spec"], resolved(checked.spec)) if not found.harmless]
+    if openings[-1]["data_sha256"] != checked.dataset.sha256:
+        changed.append("data: the table's content has changed")
+    if changed:
+        what = "\n  ".join(changed)
+        raise DistmlError(
+            f"{checked.spec.name} was begun with another sweep file:\n  {what}\n"
+            "Change it back to go on, or start a sweep of its own with --fork NEW-NAME"
+        )
+
+
+class _Driver:
+    """One driver's run over an open journal and a running Ray."""
+
+    def __init__(
+        self, checked: Checked, folder: RunFolder, journal: Journal, session: Session, watcher: Watcher | None
+    ) -> None:
+        self._checked, self._folder, self._journal, self._session = checked, folder, journal, session
+        self._watcher = watcher
+        self._plans = family_plans(checked)
+        self._slots = slots_of(checked, session)
+        self._metric = checked.metric
+        self._notes = {
+            plan.name: note_of(family, plan, full_size(family, space))
+            for plan, (family, space) in zip(self._plans, checked.families.values(), strict=True)
+        }
+        self._message = ""
+        self._interrupted = threading.Event()
+        self._stop: CloseReason | None = None
+        self._shown = 0.0
+
+    def run(self) -> Outcome:
+        search = self._open_search()
+        record = search.record
+        before = record.seconds
+        self._started = time.monotonic() - before
+        self._tell_opening(search)
+        with _on_interrupt(self._interrupted):
+            try:
+                if not search.done:
+                    self._train(search)
+                self._show(search, force=True)
+                reason = self._stop or ("exhausted" if search.exhausted else "budget")
+                self._holdout(search)
+            except KeyboardInterrupt:
+                reason = "interrupted"
+            self._write([{"event": "closed", "reason": reason, "seconds": self._elapsed()}])
+        if self._watcher is not None:
+            self._watcher.closed()
+        found = best_trial(record, self._metric.name, self._metric.greater_is_better)
+        state: Literal["done", "interrupted", "stopped", "nothing"] = "done"
+        if reason in ("interrupted", "stopped"):
+            state = reason  # type: ignore[assignment]
+        elif found is None:
+            state = "nothing"
+        return Outcome(self._checked.spec.name, self._folder.path, state)
+
+    # --- opening
+
+    def _open_search(self) -> Search:
+        earlier = self._journal.events
+        history = [event["quotas"] for event in earlier if event["event"] == "opened"]
+        search = Search(
+            self._plans, metric=self._metric.name, greater_is_better=self._metric.greater_is_better,
+            seed=self._checked.spec.seed, journal=self._write, slots=self._slots, quota_history=history,
+        )  # fmt: skip
+        opened = {
+            "event": "opened", "at": time.time(), "spec": resolved(self._checked.spec),
+            "data_sha256": self._checked.dataset.sha256, "quotas": trial_quotas(self._checked),
+            "versions": versions(), "git": git_revision(Path.cwd()),
+        }  # fmt: skip
+        search.resume([*earlier, opened])
+        self._write([opened])
+        return search
+
+    def _tell_opening(self, search: Search) -> None:
+        if self._watcher is None:
+            return
+        spec, dataset = self._checked.spec, self._checked.dataset
+        quotas = [plan.quota for plan in self._plans]
+        self._watcher.opened(
+            Opening(
+                name=spec.name, rows=len(dataset.frame), columns=dataset.frame.shape[1],
+                positive_share=float(dataset.y.mean()) if len(dataset.classes) == 2 else None,
+                metric=self._metric.name, folds=len(dataset.folds), holdout_rows=len(dataset.holdout),
+                trials=None if None in quotas else sum(quota or 0 for quota in quotas), minutes=spec.budget.minutes,
+                search=f"{spec.search.algorithm} + {spec.search.scheduler}"
+                if spec.search.scheduler != "none" else spec.search.algorithm,
+                place=self._session.place, dashboard=self._session.dashboard,
+                resumed=sum(trial.state in ENDED for trial in search.record.trials.values()),
+                warnings=self._checked.warnings,
+            )
+        )  # fmt: skip
+
+    # --- training
+
+    def _train(self, search: Search) -> None:
+        from distml.sweep.tune.controller import CohortRun
+        from distml.sweep.tune.worker import Start
+
+        variants = Variants(self._checked.dataset, self._checked.spec)
+
+        def letter(order: CohortOrder) -> Start:
+            family = self._checked.families[order.family][0]
+            return Start(
+                order=order, family=family, evaluator=self._checked.evaluator,
+                prepared=variants.ref(family, search.record.trials[order.members[0].trial].params),
+                checkpoint=self._folder.checkpoint(order.cohort),
+                threads=self._checked.spec.resources_of(order.family).cpu,
+                device="cuda" if placement(self._checked, order.family, self._session).get("GPU") else "cpu",
+            )  # fmt: skip
+
+        CohortRun(
+            search, letter=letter, slots=self._slots, tick=lambda: self._tick(search),
+            resources={name: placement(self._checked, name, self._session) for name in self._checked.families},
+            storage=self._session.scratch / "tune",
+        ).run()  # fmt: skip
+
+    def _tick(self, search: Search) -> bool:
+        """Look at the clock, the user and the disk; True: end at once."""
+        self._show(search)
+        if self._interrupted.is_set():
+            self._stop = "interrupted"
+            search.close()
+            return True
+        request = self._folder.stop_requested
+        if request is not None:
+            self._stop = "stopped"
+            search.close()
+            return request == "now"
+        minutes = self._checked.spec.budget.minutes
+        if minutes is None or self._elapsed() < 60 * minutes:
+            return False
+        self._stop = "budget"
+        search.close()
+        return self._elapsed() > 60 * minutes + max(_GRACE_SECONDS, _GRACE_SHARE * 60 * minutes)
+
+    def _show(self, search: Search, force: bool = False) -> None:
+        now = time.monotonic()
+        if self._watcher is None or (now - self._shown < _PROGRESS_SECONDS and not force):
+            return
+        self._shown = now
+        minutes = self._checked.spec.budget.minutes
+        self._watcher.progress(
+            snapshot(
+                search.record, self._plans, self._notes, self._metric, elapsed_seconds=self._elapsed(),
+                limit_seconds=None if minutes is None else 60 * minutes, message=self._message,
+            )
+        )  # fmt: skip
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._started
+
+    # --- ending
+
+    def _holdout(self, search: Search) -> None:
+        """Score the winner once on the held-out rows; not again for a winner that has been."""
+        record = search.record
+        best = best_trial(record, self._metric.name, self._metric.greater_is_better)
+        if best is None or best.trial == record.winner or self._stop == "interrupted":
+            return
+        family = self._checked.families[best.family][0]
+        task = ray.remote(score_on_holdout).options(**_task_resources(self._checked, best.family, self._session))
+        ref = task.remote(self._checked.dataset, family, self._checked.evaluator, best, self._checked.spec)
+        result = _wait_for(ref, self._interrupted)
+        if result.failure is not None:
+            raise DistmlError(f"{best.trial} could not be trained on all training rows: {result.failure.error}")
+        winner = {"event": "winner", "trial": best.trial, "holdout": dict(result.scores), "seconds": result.seconds}
+        record.apply(winner)
+        self._write([winner])
+
+    def _write(self, events: Sequence[Mapping[str, Any]]) -> None:
+        """Journal events; on a full disk wait for room, telling the user, until there is some or they stop."""
+        while True:
+            try:
+                self._journal.append(*events)
+            except JournalFull as error:
+                if self._interrupted.is_set() or self._folder.stop_requested is not None:
+                    raise
+                self._message = f"paused: {error}; free some space and the sweep goes on"
+                if self._watcher is not None:
+                    self._watcher.notice(self._message)
+                self._interrupted.wait(_FULL_DISK_SECONDS)
+            else:
+                self._message = ""
+                return
+
+
+def _task_resources(checked: Checked, family: str, session: Session) -> dict[str, Any]:
+    asked = placement(checked, family, session)
+    return {"num_cpus": asked.get("CPU", 1), "num_gpus": asked.get("GPU", 0)}
+
+
+def _wait_for(ref: Any, interrupted: threading.Event) -> Any:
+    while True:
+        ready, _ = ray.wait([ref], timeout=0.2)
+        if ready:
+            return ray.get(ref)
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _on_interrupt(flag: threading.Event) -> Iterator[None]:
+    """Ctrl-C and SIGTERM ask for an orderly end; a second Ctrl-C is the ordinary one."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(signum: int, frame: Any) -> None:
+        flag.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    earlier = {signum: signal.signal(signum, handle) for signum in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for signum, handler in earlier.items():
+            signal.signal(signum, handler)
