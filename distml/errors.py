@@ -36,5 +36,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     >>> did_you_mean("random-florest", ["random-forest", "bagging"])
     " Did you mean 'random-forest'?"
     """
-    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f" Did you mean '{near[0]}'?" if near else ""
+    names = {name.casefold(): name for name in known}
+    near = get_close_matches(word.casefold(), list(names), n=1, cutoff=0.6)
+    return f" Did you mean '{names[near[0]]}'?" if near else ""

@@ -1,0 +1,59 @@
+"""A dataset under one preprocessing variant: computed once, shared by all trials."""
+
+import warnings
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+
+from distml.data.dataset import Dataset
+from distml.data.preprocessing import cardinalities, make_preprocessor
+from distml.data.task import FoldArrays, Outline
+from distml.data.variant import Variant
+
+
+def prepare_folds(dataset: Dataset, variant: Variant, seed: int) -> tuple[FoldArrays, ...]:
+    """One fold after another, each fitted on its own training rows alone.
+
+    Features have the same number and, but for pca and landmarks, the same meaning in all folds and in prepare_whole.
+
+    Raises:
+        ValueError: the variant does not suit the columns (more principal components than columns, ...).
+    """
+    return tuple(_prepare(dataset, variant, seed, train, valid) for train, valid in dataset.folds)
+
+
+def prepare_whole(dataset: Dataset, variant: Variant, seed: int) -> FoldArrays:
+    """All training rows against the holdout, fitted on all training rows."""
+    return _prepare(dataset, variant, seed, dataset.train, dataset.holdout)
+
+
+def fit_preprocessor(dataset: Dataset, variant: Variant, seed: int) -> Pipeline:
+    """The preprocessor of prepare_whole, for tables to come: frame with kinds applied -> float32 (rows, features)."""
+    return _fitted(dataset, variant, seed, dataset.train)[0]
+
+
+def outline(dataset: Dataset, arrays: FoldArrays) -> Outline:
+    """What a model must know of these arrays."""
+    return Outline(dataset.task, arrays.x_train.shape[1], arrays.cardinalities, len(dataset.classes))
+
+
+def _fitted(dataset: Dataset, variant: Variant, seed: int, rows: np.ndarray) -> tuple[Pipeline, np.ndarray]:
+    preprocessor = make_preprocessor(dataset.layout, variant, seed)
+    with warnings.catch_warnings():
+        # QuantileTransformer takes as many quantiles as there are rows when they are few, which is all we want of it.
+        warnings.filterwarnings("ignore", message="n_quantiles", category=UserWarning)
+        return preprocessor, preprocessor.fit_transform(dataset.frame.iloc[rows])
+
+
+def _prepare(dataset: Dataset, variant: Variant, seed: int, train: np.ndarray, valid: np.ndarray) -> FoldArrays:
+    preprocessor, x_train = _fitted(dataset, variant, seed, train)
+    y = dataset.y if dataset.task == "classification" else dataset.y.astype(np.float32)
+    return FoldArrays(
+        x_train=x_train,
+        y_train=y[train],
+        x_valid=preprocessor.transform(dataset.frame.iloc[valid]),
+        y_valid=y[valid],
+        train_rows=train,
+        valid_rows=valid,
+        cardinalities=cardinalities(preprocessor),
+    )

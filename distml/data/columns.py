@@ -1,0 +1,100 @@
+"""The columns that the user names, and those that are learnt from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from distml.data.kinds import apply_kinds, infer_kinds, unreadable
+from distml.data.options import KINDS, DataOptions, Kind
+from distml.errors import Mistake, did_you_mean
+
+_SHOWN = 8  # columns or cells named in a message
+_LOST = 0.5  # a kind of the user's that more cells than this share do not read as is a mistake
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """frame: the columns that are learnt from, their kinds applied; warnings: what became of the others."""
+
+    frame: pd.DataFrame
+    kinds: dict[str, Kind]
+    warnings: tuple[str, ...]
+    mistakes: tuple[Mistake, ...]
+
+
+def wrong_columns(options: DataOptions, columns: Sequence[str]) -> list[Mistake]:
+    """Names that are no columns, kinds that are no kinds, and columns with two duties."""
+    named: list[tuple[str, str]] = [("data.target", options.target), *(("data.drop", name) for name in options.drop)]
+    named += [(f"data.kinds.{name}", name) for name in options.kinds]
+    named += [(where, name) for where, name in (("data.group", options.group), ("data.time", options.time)) if name]
+    shown = ", ".join(columns[:_SHOWN]) + (", ..." if len(columns) > _SHOWN else "")
+    found = [
+        Mistake(where, f"{name!r} is not a column.{did_you_mean(name, columns)} ({len(columns)} columns: {shown})")
+        for where, name in named
+        if name not in columns
+    ]
+    for name, kind in options.kinds.items():
+        if kind not in KINDS:
+            hint = did_you_mean(str(kind), KINDS)
+            found.append(Mistake(f"data.kinds.{name}", f"{kind!r} is no kind.{hint} (kinds: {', '.join(KINDS)})"))
+    if options.target in options.drop:
+        found.append(Mistake("data.drop", f"{options.target!r} is the target; take it off the list"))
+    if options.group and options.time:
+        found.append(Mistake("data.time", "a split goes by group or in order of time, not both; leave one out"))
+    if options.target in options.kinds:
+        found.append(Mistake(f"data.kinds.{options.target}", "is the target; say task: classification or regression"))
+    if options.target in (options.group, options.time):
+        where = "data.group" if options.target == options.group else "data.time"
+        found.append(Mistake(where, f"{options.target!r} is the target"))
+    return found
+
+
+def read_features(table: pd.DataFrame, options: DataOptions) -> Features:
+    """All columns but the target, the dropped, and those that splits go by; text and empty columns are left out."""
+    apart = {options.target, *options.drop, options.group, options.time}
+    raw = table[[name for name in table.columns if name not in apart]]
+    overrides: dict[str, Kind] = {name: kind for name, kind in options.kinds.items() if kind in KINDS}
+    kinds = infer_kinds(raw, overrides)
+    frame = apply_kinds(raw, {name: kind for name, kind in kinds.items() if kind != "text"})
+    warnings, mistakes = [], []
+    for name in kinds:
+        if kinds[name] == "text":
+            warnings.append(f"text column {name!r} is left out; data.kinds can make it categorical")
+            continue
+        if pd.api.types.is_numeric_dtype(raw[name].dtype) and kinds[name] == "categorical":
+            continue
+        lost = unreadable(raw[name], frame[name])
+        if len(lost) > _LOST * raw[name].notna().sum():
+            mistakes.append(Mistake(f"data.kinds.{name}", f"{lost.iloc[0]!r} does not read as {kinds[name]}"))
+        elif len(lost):
+            cells = ", ".join(map(repr, lost.unique()[:3]))
+            warnings.append(
+                f"column {name!r}: {len(lost):,} cells do not read as {kinds[name]} ({cells}): taken as missing"
+            )
+    if frame.columns.empty:
+        left = f"; text columns are left out: {', '.join(kinds)}" if kinds else ""
+        mistakes.append(Mistake("data.drop", f"no column is left to learn from{left}"))
+    return Features(frame, {name: kinds[name] for name in frame.columns}, tuple(warnings), tuple(mistakes))
+
+
+def group_codes(table: pd.DataFrame, name: str) -> tuple[np.ndarray, list[Mistake]]:
+    """(rows,) codes of the groups."""
+    codes, _ = pd.factorize(table[name])
+    return codes, _empty("data.group", name, int((codes < 0).sum()))
+
+
+def moments(table: pd.DataFrame, name: str, kind: str | None) -> tuple[np.ndarray, list[Mistake]]:
+    """(rows,) dates or numbers that can be put in order."""
+    column = table[[name]]
+    kinds = infer_kinds(column, {name: kind} if kind in ("numeric", "date") else {})  # type: ignore[dict-item]
+    if kinds[name] not in ("numeric", "date"):
+        cell = column[name].dropna().iloc[:1].tolist()
+        return np.empty(0), [Mistake("data.time", f"{name!r} holds neither dates like 2026-11-23 nor numbers: {cell}")]
+    times = apply_kinds(column, kinds)[name]
+    return times.to_numpy(), _empty("data.time", name, int(times.isna().sum()))
+
+
+def _empty(where: str, name: str, count: int) -> list[Mistake]:
+    return [Mistake(where, f"{name!r} is empty in {count:,} rows; fill them in or take them out")] if count else []

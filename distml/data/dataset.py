@@ -1,0 +1,139 @@
+"""From what the user says about the data to a checked dataset with its splits."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from distml.data.checks import odd_things
+from distml.data.columns import group_codes, moments, read_features, wrong_columns
+from distml.data.layout import Layout, layout_of
+from distml.data.options import DataOptions, Kind
+from distml.data.splits import Fold, Rows, make_folds, mistakes_after, mistakes_before, split_holdout
+from distml.data.table import TableError, file_sha256, read_table
+from distml.data.target import Target, read_target
+from distml.data.task import Task
+from distml.errors import Mistake, MistakesError
+
+__all__ = ["DataOptions", "Dataset", "load_dataset"]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A table ready to be prepared. Rows are numbered as in `frame`: those without a target are not in it.
+
+    frame: the features, their kinds applied
+    layout: the features' kinds and categories as the training rows have them
+    y: (rows,) int64 codes into `classes`, or float64 values
+    classes: the target's labels as the table has them; of two, classes[1] is the positive one; () for regression
+    train, holdout: row numbers
+    folds: (training, validation) row numbers, all of them among `train`
+    warnings: sentences for the user
+    """
+
+    frame: pd.DataFrame
+    layout: Layout
+    y: np.ndarray
+    task: Task
+    classes: tuple[Any, ...]
+    target: str
+    train: np.ndarray
+    holdout: np.ndarray
+    folds: tuple[Fold, ...]
+    sha256: str
+    warnings: tuple[str, ...]
+
+    @property
+    def kinds(self) -> Mapping[str, Kind]:
+        """The kind of each feature, in their order."""
+        return self.layout.kinds
+
+
+def load_dataset(options: DataOptions) -> Dataset:
+    """Read, check and split the table that `options` describes.
+
+    Raises:
+        MistakesError: all that is wrong, each under its key in the sweep file ('data.target', 'split.folds', ...).
+    """
+    subject = str(options.source)
+    mistakes = _wrong_shares(options)
+    try:
+        table = read_table(options.source)
+    except TableError as error:
+        raise MistakesError(subject, [Mistake("data.source", str(error)), *mistakes]) from None
+    mistakes += wrong_columns(options, list(table.columns))
+    features = read_features(table, options)
+    mistakes += features.mistakes
+    target, wrong_target = _target(table, options)
+    rows, wrong_rows = _rows(table, options, target)
+    mistakes += wrong_target + wrong_rows
+    if mistakes or target is None or rows is None:
+        raise MistakesError(subject, mistakes)
+
+    names = [repr(label) for label in target.classes]
+    if mistakes := mistakes_before(rows, names, test=options.test, folds=options.folds):
+        raise MistakesError(subject, mistakes)
+    train, holdout = split_holdout(rows, test=options.test, seed=options.seed)
+    folds = make_folds(rows, train, folds=options.folds, validation=options.validation, seed=options.seed)
+    if mistakes := mistakes_after(rows, names, folds):
+        raise MistakesError(subject, mistakes)
+
+    warnings = [*features.warnings]
+    if lost := int((~target.known).sum()):
+        warnings.append(f"{lost:,} of {len(table):,} rows have no target and are left out")
+    frame = features.frame[target.known].reset_index(drop=True)
+    empty = [name for name, missing in frame.iloc[train].isna().all().items() if missing]
+    warnings += [f"column {name!r} is empty in all training rows and left out" for name in empty]
+    frame = frame.drop(columns=empty)
+    if frame.columns.empty:
+        raise MistakesError(subject, [Mistake("data.source", "no column is left to learn from: all are empty")])
+    kinds = {name: kind for name, kind in features.kinds.items() if name not in empty}
+    warnings += odd_things(frame, target.y, target.task, options.target, train, holdout)
+    return Dataset(
+        frame=frame,
+        layout=layout_of(frame.iloc[train], kinds),
+        y=target.y,
+        task=target.task,
+        classes=target.classes,
+        target=options.target,
+        train=train,
+        holdout=holdout,
+        folds=folds,
+        sha256=file_sha256(options.source),
+        warnings=tuple(warnings),
+    )
+
+
+def _wrong_shares(options: DataOptions) -> list[Mistake]:
+    shares = [("split.test", options.test), ("split.validation", options.validation)]
+    found = [Mistake(where, f"{share} is not between 0 and 1") for where, share in shares if not 0 < share < 1]
+    if options.folds < 1:
+        found.append(Mistake("split.folds", f"{options.folds} is not a whole number above 0"))
+    return found
+
+
+def _target(table: pd.DataFrame, options: DataOptions) -> tuple[Target | None, list[Mistake]]:
+    if options.target not in table.columns:
+        return None, []  # said by wrong_columns
+    try:
+        return read_target(table[options.target], options.task, options.positive), []
+    except MistakesError as error:
+        return None, list(error.mistakes)
+
+
+def _rows(table: pd.DataFrame, options: DataOptions, target: Target | None) -> tuple[Rows | None, list[Mistake]]:
+    groups = times = None
+    mistakes: list[Mistake] = []
+    if options.group is not None and options.group in table.columns:
+        groups, wrong = group_codes(table, options.group)
+        mistakes += wrong
+    if options.time is not None and options.time in table.columns:
+        times, wrong = moments(table, options.time, options.kinds.get(options.time))
+        mistakes += wrong
+    if target is None or mistakes:
+        return None, mistakes
+    known = target.known
+    groups, times = (None if entries is None else entries[known] for entries in (groups, times))
+    return Rows(target.y, target.task == "classification", groups, times), []

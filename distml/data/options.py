@@ -1,0 +1,29 @@
+"""What a user says about the data: the sweep file's `data` and `split` in one object."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, get_args
+
+from distml.data.task import Task
+
+Kind = Literal["numeric", "categorical", "boolean", "date", "text"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Which table, what to learn from it, and how it is split."""
+
+    source: Path
+    target: str
+    positive: bool | int | float | str | None = None  # the class whose probability is the score
+    drop: tuple[str, ...] = ()
+    kinds: Mapping[str, str] = field(default_factory=dict)  # column -> Kind, over what is inferred
+    group: str | None = None  # no group stands on both sides of a split
+    time: str | None = None  # splits follow the order of time
+    task: Task | None = None  # None: inferred from the target
+    test: float = 0.2  # share of the rows held out
+    folds: int = 5  # 1: one validation part instead of cross-validation
+    validation: float = 0.2  # its share of the training rows
+    seed: int = 0
