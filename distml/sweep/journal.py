@@ -65,7 +65,8 @@ class Journal:
         now = round(time.time(), 3)
         (size, crc), lines = self._end, []
         for event in events:
-            line, crc = _seal({"event": event["event"], "at": now, **event}, crc)
+            stamp = {"version": VERSION} if event["event"] == "opened" else {}
+            line, crc = _seal({"event": event["event"], "at": now, **stamp, **event}, crc)
             lines.append(line)
         block = b"".join(lines)
         try:

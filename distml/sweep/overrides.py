@@ -25,7 +25,7 @@ def apply_overrides(raw: Mapping[str, Any], overrides: Sequence[str]) -> dict[st
         try:
             if not equals:
                 raise ValueError("has no value; write key=value, like budget.trials=5")
-            _put(changed, _steps(path), _value(text))
+            _put(changed, steps_of(path), _value(text))
         except ValueError as error:
             mistakes.append(Mistake(path, str(error)))
     if mistakes:
@@ -40,7 +40,7 @@ def _value(text: str) -> Any:
         raise ValueError(f"{text!r} is not a value: {mistake.what}") from None
 
 
-def _steps(path: str) -> list[str]:
+def steps_of(path: str) -> list[str]:
     """'families[0].space' -> ['families', '0', 'space']"""
     steps = re.sub(r"\[(\d+)\]", r".\1", path.strip()).split(".")
     if not all(steps):

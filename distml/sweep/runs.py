@@ -1,8 +1,10 @@
 """Where a sweep keeps things: the one place that knows the names of files in a run's folder."""
 
+import contextlib
 import json
 import os
 import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,11 +21,12 @@ StopRequest = Literal["finish", "now"]  # let running trials finish, or not
 class RunFolder:
     """runs/NAME: one sweep's journal and all that belongs to it."""
 
-    path: Path
+    root: Path
+    name: str
 
     @property
-    def name(self) -> str:
-        return self.path.name
+    def path(self) -> Path:
+        return self.root / self.name
 
     @property
     def journal(self) -> Path:
@@ -56,12 +59,22 @@ class RunFolder:
         """Who runs this sweep now; None for nobody."""
         return driver_of(self.path)
 
-    def create(self) -> None:
-        """Make the folder with what stands in it, and see that it can be written to.
+    @contextlib.contextmanager
+    def writer(self) -> Iterator[Callable[[], None]]:
+        """The right to write here, for one driver at a time; makes the folder, forgets an earlier request to stop.
+
+        Yields what is to be called before each write: it raises where the sweep has been taken over meanwhile.
 
         Raises:
-            DistmlError: it cannot, with the reason.
+            SweepHeldError: another driver runs this sweep.
+            DistmlError: the folder cannot be written to, with the reason.
         """
+        self._create()
+        with Guard(self.path) as guard:
+            self._stop_file.unlink(missing_ok=True)
+            yield guard.confirm
+
+    def _create(self) -> None:
         try:
             for folder in (self.path, self.logs, self.cohorts):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -69,25 +82,17 @@ class RunFolder:
         except OSError as error:
             raise DistmlError(_cannot_write(self.path, error)) from None
 
-    def hold(self) -> Guard:
-        """The right to write here, for one driver at a time; a context manager. See Guard."""
-        return Guard(self.path)
-
-    def request_stop(self, now: bool = False) -> None:
+    def ask_to_stop(self, now: bool = False) -> None:
         """Ask the driver to end the sweep."""
         self._write(self._stop_file, json.dumps({"how": "now" if now else "finish"}))
 
-    @property
-    def stop_requested(self) -> StopRequest | None:
+    def stop_request(self) -> StopRequest | None:
+        """What the user asked of the driver since it started."""
         try:
             how: StopRequest = json.loads(self._stop_file.read_text())["how"]
         except FileNotFoundError:
             return None
         return how
-
-    def clear_stop(self) -> None:
-        """Forget an earlier request: the sweep goes on."""
-        self._stop_file.unlink(missing_ok=True)
 
     def write_sweep_file(self, resolved: dict[str, Any]) -> None:
         """Keep the sweep file beside its results."""
@@ -114,8 +119,8 @@ def list_runs(root: Path) -> list[RunFolder]:
     """All sweeps in a folder of runs, by name; empty where there is no such folder."""
     if not root.is_dir():
         return []
-    folders = sorted((RunFolder(path) for path in root.iterdir()), key=lambda run: run.name)
-    return [run for run in folders if run.journal.is_file()]
+    runs = [RunFolder(root, path.name) for path in sorted(root.iterdir())]
+    return [run for run in runs if run.journal.is_file()]
 
 
 def find_run(root: Path, name: str) -> RunFolder:
@@ -136,6 +141,11 @@ def check_writable(folder: Path) -> None:
     descriptor, name = tempfile.mkstemp(dir=folder, prefix=".writable-")
     os.close(descriptor)
     Path(name).unlink()
+
+
+def nearest_existing(folder: Path) -> Path:
+    """The folder itself, or where its first missing parent would be made."""
+    return next(path for path in (folder, *folder.absolute().parents) if path.exists())
 
 
 def _cannot_write(folder: Path, error: OSError) -> str:

@@ -11,13 +11,15 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    PrivateAttr,
     Tag,
     ValidationError,
     model_validator,
 )
 
-from distml.data.options import Kind
+from distml.data.options import DataOptions, Kind
 from distml.data.task import Task
+from distml.data.variant import Categorical, Missing, Numeric
 from distml.errors import MistakesError
 from distml.models.space import Choice, Domain, Fixed
 from distml.sweep.loading import read_mapping
@@ -61,13 +63,9 @@ class Split(_Part):
 class Preprocessing(_Part):
     """How columns become numbers; a list is searched."""
 
-    numeric: Searched[Literal["standard", "quantile", "none"]] = Field(
-        default=("standard",), description="scaling of numeric columns"
-    )
-    categorical: Searched[Literal["one-hot", "ordinal"]] = Field(
-        default=("one-hot",), description="coding of categorical columns"
-    )
-    missing: Searched[Literal["none", "indicator"]] = Field(
+    numeric: Searched[Numeric] = Field(default=("standard",), description="scaling of numeric columns")
+    categorical: Searched[Categorical] = Field(default=("one-hot",), description="coding of categorical columns")
+    missing: Searched[Missing] = Field(
         default=("indicator",), description="whether a missing value is also told by a column of its own"
     )
     pca: Searched[Size] = Field(default=(None,), description="dimensions to keep; null: all")
@@ -189,6 +187,8 @@ class SweepSpec(_Part):
     budget: Budget = Field(default=Budget(minutes=10.0), description="trials, minutes or both, whichever ends first")
     resources: Resources = Field(default=Resources(), description="what a cohort runs on")
 
+    _subject: str = PrivateAttr(default="the sweep")
+
     def __init__(self, **raw: Any) -> None:
         try:
             super().__init__(**raw)
@@ -203,7 +203,9 @@ class SweepSpec(_Part):
         except MistakesError as error:
             raise MistakesError(subject, error.mistakes) from None
         data = spec.data.model_copy(update={"source": folder.absolute() / spec.data.source.expanduser()})
-        return spec.model_copy(update={"data": data})
+        spec = spec.model_copy(update={"data": data})
+        spec._subject = subject
+        return spec
 
     @classmethod
     def from_file(cls, path: str | Path, overrides: Sequence[str] = ()) -> "SweepSpec":
@@ -218,6 +220,11 @@ class SweepSpec(_Part):
         return cls.from_mapping(raw, path.name, path.parent)
 
     @property
+    def subject(self) -> str:
+        """What to call the sweep in a list of mistakes: its file's name, where it has one."""
+        return self._subject
+
+    @property
     def family_specs(self) -> dict[str, FamilySpec]:
         """The families by name, however they were written."""
         if isinstance(self.families, dict):
@@ -227,6 +234,11 @@ class SweepSpec(_Part):
     def where_family(self, name: str) -> str:
         """How the sweep file points at a family: 'families[1]' or 'families.random-forest'."""
         return f"families.{name}" if isinstance(self.families, dict) else f"families[{self.families.index(name)}]"
+
+    @property
+    def data_options(self) -> DataOptions:
+        """What reading and splitting the table takes."""
+        return DataOptions(**dict(self.data), **dict(self.split), task=self.task, seed=self.seed)
 
     def resources_of(self, family: str) -> Resources:
         """A family's resources: its own where it says something, else the sweep's."""
