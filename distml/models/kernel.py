@@ -30,9 +30,9 @@ SUPPORT_VECTOR_MACHINE = Family(
     engine="estimator",
     build=_support_vector_machine,
     space={
-        "C": Float(1e-3, 1e2, log=True),
+        "C": Float(1e-3, 10.0, log=True),
         "gamma": Float(1e-4, 1.0, log=True),
-        "n_components": Int(50, 300, log=True),
+        "n_components": Int(50, 200, log=True),
         "class_weight": Choice((None, "balanced")),
     },
 )

@@ -62,8 +62,10 @@ class Evaluator:
         """Score one model on one fold.
 
         y: (rows,) class codes or values. prediction: (rows, classes) probabilities, or (rows,) values.
-        A score that is not defined because a class is missing from `y` is nan.
+        A score that is not defined because a class is missing from `y`, or all rows are, is nan.
         """
+        if not len(y):
+            return dict.fromkeys(self.names, float("nan"))
         scored = _Scored(y, prediction, self.classes)
         return {name: scored.score(name) for name in self.names}
 

@@ -48,8 +48,8 @@ XGBOOST = Family(
     engine="estimator",
     build=_xgboost,
     space={
-        "n_estimators": Fixed(300),
-        "learning_rate": Float(0.01, 0.3, log=True),
+        "n_estimators": Fixed(180),
+        "learning_rate": Float(0.01, 0.2, log=True),
         "max_depth": Int(2, 8),
         "min_child_weight": Float(1.0, 100.0, log=True),
         "subsample": Float(0.5, 1.0),

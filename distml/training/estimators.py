@@ -1,0 +1,212 @@
+"""Cohorts of scikit-learn estimators: one process, one copy of the data, members trained one after another."""
+
+import math
+import time
+import warnings
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
+
+from distml.data.task import FoldArrays, Outline
+from distml.errors import DistmlError
+from distml.training.cohort import Assignment, Member, RungResult
+from distml.training.failures import failure_of
+from distml.training.folds import fold_means
+from distml.training.out_of_bag import OutOfBag
+
+
+@dataclass
+class _Progress:
+    """What a member has trained so far."""
+
+    member: Member
+    rung: int = 0  # how many of its rungs it has reached
+    models: list[Any] = field(default_factory=list)  # a fold each; one for all where out-of-bag rows validate
+    out_of_bag: OutOfBag | None = None
+
+    def free(self) -> None:
+        self.models, self.out_of_bag, self.rung = [], None, len(self.member.rungs)
+
+
+class EstimatorCohort:
+    """Trains estimators rung by rung. Its state is not worth saving: after a crash members start again, quickly.
+
+    An ensemble grows: a rung is its number of trees, and `warm_start` carries it from one rung to the next. Where
+    bootstrap samples leave rows out and all training rows are at hand, one ensemble stands for all folds: a fold's
+    score is that of the out-of-bag predictions of its validation rows.
+    """
+
+    def __init__(self, assignment: Assignment) -> None:
+        self.assignment = assignment
+        self._members: dict[str, _Progress] = {}
+
+    def admit(self, members: Sequence[Member]) -> None:
+        self._members.update((member.trial, _Progress(member)) for member in members)
+
+    def advance(self) -> list[RungResult]:
+        with _training(self.assignment.threads):
+            return [self._advance(one) for one in self._members.values() if one.rung < len(one.member.rungs)]
+
+    def release(self, trials: Collection[str]) -> None:
+        for trial in trials:
+            self._members.pop(trial, None)
+
+    def save(self, path: Path) -> bool:
+        return False
+
+    def restore(self, path: Path) -> None:
+        raise DistmlError(
+            f"estimators are not saved between rungs and cannot be taken up from {path}: start them again"
+        )
+
+    def predict(self, trial: str, x: np.ndarray) -> np.ndarray:
+        """x: (rows, features) -> (folds, rows, classes) or (folds, rows); one fold where out-of-bag rows validated."""
+        with _training(self.assignment.threads):
+            return np.stack([predicted(model, x, self.assignment.outline) for model in self._members[trial].models])
+
+    def _advance(self, one: _Progress) -> RungResult:
+        start = time.perf_counter()
+        trial, resource = one.member.trial, one.member.rungs[one.rung]
+        try:
+            folds = self._train(one, resource)
+            scores = fold_means(folds)
+            _refuse_undefined(scores, self.assignment.evaluator.names)
+        except FloatingPointError:
+            one.free()
+            return RungResult(trial, resource, "diverged", seconds=time.perf_counter() - start)
+        except Exception as error:  # whatever a model raises is its own trial's result, not the cohort's end
+            one.free()
+            seconds = time.perf_counter() - start
+            return RungResult(trial, resource, "failed", seconds=seconds, failure=failure_of(error))
+        one.rung += 1
+        return RungResult(
+            trial,
+            resource,
+            "finished" if one.rung == len(one.member.rungs) else "running",
+            scores=scores,
+            folds=tuple(fold[self.assignment.evaluator.metric.name] for fold in folds),
+            seconds=time.perf_counter() - start,
+        )
+
+    def _train(self, one: _Progress, resource: int) -> list[dict[str, float]]:
+        """Bring a member to its next rung and score it, fold by fold.
+
+        Raises:
+            FloatingPointError: its numbers are no longer finite.
+        """
+        folds = self.assignment.folds
+        if not one.models:
+            first = build(self.assignment, one.member)
+            whole = self.assignment.whole
+            if whole is not None and validates_out_of_bag(self.assignment, first):
+                one.models = [first]
+                one.out_of_bag = OutOfBag(whole.x_train, self.assignment.outline)
+            else:
+                one.models = [first, *(build(self.assignment, one.member) for _ in folds[1:])]
+        if one.out_of_bag is not None:
+            return self._train_once(one.models[0], one.out_of_bag, resource)
+        return [self._train_fold(model, fold, resource) for model, fold in zip(one.models, folds, strict=True)]
+
+    def _train_fold(self, model: Any, fold: FoldArrays, resource: int) -> dict[str, float]:
+        grow(self.assignment, model, fold.x_train, fold.y_train, resource)
+        prediction = _finite(predicted(model, fold.x_valid, self.assignment.outline))
+        return self.assignment.evaluator(fold.y_valid, prediction)
+
+    def _train_once(self, model: Any, out_of_bag: OutOfBag, resource: int) -> list[dict[str, float]]:
+        whole = self.assignment.whole
+        assert whole is not None
+        grow(self.assignment, model, whole.x_train, whole.y_train, resource)
+        out_of_bag.add(model)
+        prediction, known = out_of_bag.prediction()
+        scores = []
+        for fold in self.assignment.folds:
+            rows = np.flatnonzero(np.isin(whole.train_rows, fold.valid_rows) & known)
+            scores.append(self.assignment.evaluator(whole.y_train[rows], _finite(prediction[rows])))
+        return scores
+
+
+def build(assignment: Assignment, member: Member) -> Any:
+    """A member's estimator, not trained yet, on the cohort's share of the machine."""
+    model = assignment.family.build(member.params, assignment.outline, member.seed)
+    takes = model.get_params(deep=False)
+    if "n_jobs" in takes and assignment.threads > 1:
+        model.set_params(n_jobs=assignment.threads)
+    if "device" in takes and "device" not in member.params:
+        model.set_params(device=assignment.device)
+    return model
+
+
+def grow(assignment: Assignment, model: Any, x: np.ndarray, y: np.ndarray, resource: int) -> None:
+    """Train a model to `resource` trees, keeping those it has; one that is no ensemble is just trained.
+
+    AdaBoost and XGBoost cannot keep their trees and stay equal to an ensemble trained in one go (the first has no
+    `warm_start`, the second draws its subsamples afresh): they are trained again at each rung with the same seed. Rungs
+    grow geometrically, so that is at most twice the work.
+    """
+    growth = assignment.family.growth
+    if growth is not None:
+        model.set_params(**{growth.parameter: resource})
+        if growth.warm_start:
+            model.set_params(warm_start=True)
+    model.fit(x, y)
+
+
+def refit(assignment: Assignment, member: Member) -> Any:
+    """Train a member in full on all training rows: the model that is scored on the holdout and deployed.
+
+    Raises:
+        Whatever the estimator raises.
+    """
+    assert assignment.whole is not None
+    with _training(assignment.threads):
+        model = build(assignment, member)
+        grow(assignment, model, assignment.whole.x_train, assignment.whole.y_train, member.rungs[-1])
+    return model
+
+
+def validates_out_of_bag(assignment: Assignment, model: Any) -> bool:
+    """Whether the rows left out of its bootstrap samples can validate this estimator."""
+    growth = assignment.family.growth
+    return growth is not None and growth.out_of_bag and bool(model.get_params(deep=False).get("bootstrap"))
+
+
+def predicted(model: Any, x: np.ndarray, outline: Outline) -> np.ndarray:
+    """(rows, classes) probabilities, with a column for a class that the training rows lacked too; or (rows,) values."""
+    if outline.task == "regression":
+        return np.asarray(model.predict(x))
+    probabilities = np.zeros((len(x), outline.classes))
+    probabilities[:, np.asarray(model.classes_, dtype=np.int64)] = model.predict_proba(x)
+    return probabilities
+
+
+def _finite(prediction: np.ndarray) -> np.ndarray:
+    if not np.isfinite(prediction).all():
+        raise FloatingPointError("the predictions are not finite")
+    return prediction
+
+
+def _refuse_undefined(scores: Mapping[str, float], names: Sequence[str]) -> None:
+    """Raises ValueError where the sweep's metric, the first of `names`, is nan; FloatingPointError where infinite."""
+    if math.isnan(scores[names[0]]):
+        raise ValueError(f"{names[0]} is not defined on any fold: the validation rows lack a class")
+    if math.isinf(scores[names[0]]):
+        raise FloatingPointError(f"{names[0]} is not finite")
+
+
+@contextmanager
+def _training(threads: int) -> Iterator[None]:
+    """The conditions of training: its share of the cores, and no words on what the scores tell by themselves."""
+    with threadpool_limits(limits=threads), np.errstate(all="ignore"), warnings.catch_warnings():
+        # A model stopped before it converged is a result; its score tells what it is worth.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        # Always the same rows are given again, which is what this warns of.
+        warnings.filterwarnings("ignore", message="class_weight presets", category=UserWarning)
+        # LogisticRegression's: it leaves the threads to the matrix library, which is told by then.
+        warnings.filterwarnings("ignore", message="'n_jobs' has no effect", category=FutureWarning)
+        yield
