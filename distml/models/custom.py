@@ -10,7 +10,7 @@ import cloudpickle
 from distml.data.task import Outline, Task
 from distml.errors import did_you_mean
 from distml.models.family import Family, Params
-from distml.models.space import Space
+from distml.models.space import Domain, Space
 from distml.models.space_check import extremes
 
 # What training a LightningModule takes besides the module itself.
@@ -21,7 +21,8 @@ def family_from_class(import_path: str, space: Space) -> Family:
     """Make a family of a class that the user names as 'package.module:Class'.
 
     An estimator's `random_state`, where it has one, is the trial's seed. A LightningModule may take what its __init__
-    names of: features, classes, cardinalities, task (see Outline).
+    names of: features, classes, cardinalities, task (see Outline). Its parameters that are real numbers can differ
+    within a cohort; all others decide the structure.
 
     Raises:
         ValueError: the class cannot be imported, is neither kind of model, lacks a parameter of the space, or does not
@@ -29,16 +30,27 @@ def family_from_class(import_path: str, space: Space) -> Family:
     """
     kind = _import_class(import_path)
     engine = _engine(kind, import_path)
+    network = engine == "network"
+    known = _signature(kind) | (_TRAINING if network else frozenset())
+    if _takes_anything(kind):
+        known |= frozenset(space)
+    unknown = [name for name in space if name not in known]
+    if unknown:
+        hints = ", ".join(f"{name!r}.{did_you_mean(name, known)}" for name in unknown)
+        raise ValueError(f"{kind.__name__} has no parameter {hints} It takes: {', '.join(sorted(known)) or 'nothing'}")
     family = Family(
         name=import_path,
         engine=engine,
         build=_Builder(kind, engine),
         space=space,
         tasks=_tasks(kind),
-        resource="epochs" if engine == "network" else None,
-        parameters=_signature(kind) | (_TRAINING if engine == "network" else frozenset()),
+        resource="epochs" if network else None,
+        structural=frozenset(name for name in space if not _is_real(space[name])) - {"epochs"}
+        if network
+        else frozenset(),
+        parameters=known,
+        check=_Check(kind),
     )
-    _refuse_unknown(family, kind)
     _try_out(family)
     return family
 
@@ -53,14 +65,28 @@ class _Builder:
     def __call__(self, params: Params, outline: Outline, seed: int) -> Any:
         takes = _signature(self.kind)
         if self.engine == "estimator":
-            return self.kind(**params, **({"random_state": seed} if "random_state" in takes else {}))
+            return self.kind(**{**({"random_state": seed} if "random_state" in takes else {}), **params})
         import torch
 
         told = {name: getattr(outline, name) for name in ("features", "classes", "cardinalities", "task")}
-        given = {name: value for name, value in {**told, **params}.items() if name in takes}
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return self.kind(**given)
+        if _takes_anything(self.kind):
+            takes |= frozenset(params) - _TRAINING
+        torch.manual_seed(seed)
+        return self.kind(**{name: value for name, value in {**told, **params}.items() if name in takes})
+
+
+class _Check:
+    """What scikit-learn's own classes, and those made of them, say on a value; others are asked in training."""
+
+    def __init__(self, kind: type) -> None:
+        self.kind = kind
+
+    def __call__(self, params: Params) -> None:
+        constraints = getattr(self.kind, "_parameter_constraints", None)
+        if constraints:
+            from sklearn.utils._param_validation import validate_parameter_constraints
+
+            validate_parameter_constraints(constraints, dict(params), caller_name=self.kind.__name__)
 
 
 def _import_class(import_path: str) -> type:
@@ -103,12 +129,12 @@ def _signature(kind: type) -> frozenset[str]:
     return frozenset(name for name, parameter in inspect.signature(kind).parameters.items() if parameter.kind in named)
 
 
-def _refuse_unknown(family: Family, kind: type) -> None:
-    known = family.parameters
-    for name in family.space:
-        if name not in known:
-            takes = ", ".join(sorted(known)) or "nothing"
-            raise ValueError(f"{kind.__name__} has no parameter {name!r}.{did_you_mean(name, known)} It takes: {takes}")
+def _takes_anything(kind: type) -> bool:
+    return any(p.kind is inspect.Parameter.VAR_KEYWORD for p in inspect.signature(kind).parameters.values())
+
+
+def _is_real(domain: Domain) -> bool:
+    return all(isinstance(value, float) for value in extremes(domain))
 
 
 def _try_out(family: Family) -> None:

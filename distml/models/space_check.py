@@ -46,8 +46,8 @@ def _refusal(family: Family, name: str, value: Value, task: Task) -> str | None:
             family.check({name: value})
         except (ValueError, DistmlError) as error:
             return str(error)
-    if family.engine == "network":
-        return None
+    if family.engine == "network" or family.parameters:
+        return None  # all that is known of it without training is in its check
     from distml.models.parameters import refusal
 
     outline = Outline(task=task, features=2, classes=2 if task == "classification" else 0)
