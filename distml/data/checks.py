@@ -41,7 +41,9 @@ def odd_things(
             "is it known when a prediction is needed? If not, add it to data.drop"
         )
     if twice := duplicates(frame, y, train, holdout):
-        found.append(f"{twice:,} of the {len(holdout):,} holdout rows stand among the training rows too, cell for cell")
+        found.append(
+            f"{twice:,} of the {len(holdout):,} holdout rows equal a training row in all features and the target"
+        )
     return tuple(found)
 
 
@@ -59,7 +61,7 @@ def leaks(frame: pd.DataFrame, y: np.ndarray, task: Task) -> dict[str, float]:
 
 
 def duplicates(frame: pd.DataFrame, y: np.ndarray, train: np.ndarray, holdout: np.ndarray) -> int:
-    """Holdout rows that equal a training row in every cell, the target's too."""
+    """Holdout rows that equal a training row in all features and the target."""
     rows = pd.util.hash_pandas_object(frame.assign(**{"": y}), index=False).to_numpy()
     return int(np.isin(rows[holdout], rows[train]).sum())
 

@@ -63,8 +63,6 @@ def read_features(table: pd.DataFrame, options: DataOptions) -> Features:
         if kinds[name] == "text":
             warnings.append(f"text column {name!r} is left out; data.kinds can make it categorical")
             continue
-        if pd.api.types.is_numeric_dtype(raw[name].dtype) and kinds[name] == "categorical":
-            continue
         lost = unreadable(raw[name], frame[name])
         if len(lost) > _LOST * raw[name].notna().sum():
             mistakes.append(Mistake(f"data.kinds.{name}", f"{lost.iloc[0]!r} does not read as {kinds[name]}"))
@@ -73,9 +71,6 @@ def read_features(table: pd.DataFrame, options: DataOptions) -> Features:
             warnings.append(
                 f"column {name!r}: {len(lost):,} cells do not read as {kinds[name]} ({cells}): taken as missing"
             )
-    if frame.columns.empty:
-        left = f"; text columns are left out: {', '.join(kinds)}" if kinds else ""
-        mistakes.append(Mistake("data.drop", f"no column is left to learn from{left}"))
     return Features(frame, {name: kinds[name] for name in frame.columns}, tuple(warnings), tuple(mistakes))
 
 

@@ -1,6 +1,6 @@
 """From what the user says about the data to a checked dataset with its splits."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from distml.data.checks import odd_things
 from distml.data.columns import group_codes, moments, read_features, wrong_columns
 from distml.data.layout import Layout, layout_of
 from distml.data.options import DataOptions, Kind
-from distml.data.splits import Fold, Rows, make_folds, mistakes_after, mistakes_before, split_holdout
+from distml.data.splits import Fold, Rows, split_rows
 from distml.data.table import TableError, file_sha256, read_table
 from distml.data.target import Target, read_target
 from distml.data.task import Task
@@ -65,6 +65,8 @@ def load_dataset(options: DataOptions) -> Dataset:
         raise MistakesError(subject, [Mistake("data.source", str(error)), *mistakes]) from None
     mistakes += wrong_columns(options, list(table.columns))
     features = read_features(table, options)
+    if not mistakes:
+        mistakes += _none_left(features.frame, features.warnings)
     mistakes += features.mistakes
     target, wrong_target = _target(table, options)
     rows, wrong_rows = _rows(table, options, target)
@@ -73,34 +75,34 @@ def load_dataset(options: DataOptions) -> Dataset:
         raise MistakesError(subject, mistakes)
 
     names = [repr(label) for label in target.classes]
-    if mistakes := mistakes_before(rows, names, test=options.test, folds=options.folds):
-        raise MistakesError(subject, mistakes)
-    train, holdout = split_holdout(rows, test=options.test, seed=options.seed)
-    folds = make_folds(rows, train, folds=options.folds, validation=options.validation, seed=options.seed)
-    if mistakes := mistakes_after(rows, names, folds):
-        raise MistakesError(subject, mistakes)
+    try:
+        splits = split_rows(
+            rows, names, test=options.test, folds=options.folds, validation=options.validation, seed=options.seed
+        )
+    except MistakesError as error:
+        raise MistakesError(subject, error.mistakes) from None
 
     warnings = [*features.warnings]
     if lost := int((~target.known).sum()):
         warnings.append(f"{lost:,} of {len(table):,} rows have no target and are left out")
     frame = features.frame[target.known].reset_index(drop=True)
-    empty = [name for name, missing in frame.iloc[train].isna().all().items() if missing]
+    empty = [name for name, missing in frame.iloc[splits.train].isna().all().items() if missing]
     warnings += [f"column {name!r} is empty in all training rows and left out" for name in empty]
     frame = frame.drop(columns=empty)
-    if frame.columns.empty:
-        raise MistakesError(subject, [Mistake("data.source", "no column is left to learn from: all are empty")])
+    if mistakes := _none_left(frame, warnings):
+        raise MistakesError(subject, mistakes)
     kinds = {name: kind for name, kind in features.kinds.items() if name not in empty}
-    warnings += odd_things(frame, target.y, target.task, options.target, train, holdout)
+    warnings += odd_things(frame, target.y, target.task, options.target, splits.train, splits.holdout)
     return Dataset(
         frame=frame,
-        layout=layout_of(frame.iloc[train], kinds),
+        layout=layout_of(frame.iloc[splits.train], kinds),
         y=target.y,
         task=target.task,
         classes=target.classes,
         target=options.target,
-        train=train,
-        holdout=holdout,
-        folds=folds,
+        train=splits.train,
+        holdout=splits.holdout,
+        folds=splits.folds,
         sha256=file_sha256(options.source),
         warnings=tuple(warnings),
     )
@@ -112,6 +114,13 @@ def _wrong_shares(options: DataOptions) -> list[Mistake]:
     if options.folds < 1:
         found.append(Mistake("split.folds", f"{options.folds} is not a whole number above 0"))
     return found
+
+
+def _none_left(frame: pd.DataFrame, warnings: Sequence[str]) -> list[Mistake]:
+    if len(frame.columns):
+        return []
+    because = f" ({'; '.join(warnings)})" if warnings else ""
+    return [Mistake("data.source", f"no column is left to learn from{because}")]
 
 
 def _target(table: pd.DataFrame, options: DataOptions) -> tuple[Target | None, list[Mistake]]:

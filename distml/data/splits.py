@@ -16,10 +16,11 @@ from sklearn.model_selection import (
     train_test_split,
 )
 
-from distml.errors import Mistake
+from distml.errors import Mistake, MistakesError
 
 Fold = tuple[np.ndarray, np.ndarray]  # (training rows, validation rows): int64 places in the whole table
 
+_NAMED = 8  # classes named in a message
 _PARTS = 20  # a share of the groups is some of at most so many parts
 _STRATIFIED_GROUPS = 500  # StratifiedGroupKFold takes 40 us a group and fold; more groups than this even out anyway
 
@@ -39,6 +40,32 @@ class Rows:
     times: np.ndarray | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Splits:
+    """Row numbers: those that are learnt from, those held out, and the former in folds."""
+
+    train: np.ndarray
+    holdout: np.ndarray
+    folds: tuple[Fold, ...]
+
+
+def split_rows(rows: Rows, names: Sequence[str], *, test: float, folds: int, validation: float, seed: int) -> Splits:
+    """The holdout and the folds; `names` are the classes' names.
+
+    Raises:
+        MistakesError: rows, classes or groups are too few, or a part lacks a class.
+    """
+    _refuse(_too_few(rows, names, test, folds))
+    train, holdout = split_holdout(rows, test=test, seed=seed)
+    if rows.groups is not None and (left := len(np.unique(rows.groups[train]))) < max(folds, 2):
+        _refuse(
+            [Mistake("split.folds", f"{left} groups are left beside the holdout, too few for {_parts(test, folds)}")]
+        )
+    splits = Splits(train, holdout, make_folds(rows, train, folds=folds, validation=validation, seed=seed))
+    _refuse(_lacking(rows, names, splits))
+    return splits
+
+
 def split_holdout(rows: Rows, *, test: float, seed: int) -> Fold:
     """(training rows, holdout).
 
@@ -56,55 +83,54 @@ def make_folds(rows: Rows, train: np.ndarray, *, folds: int, validation: float, 
         return (_share(rows, train, validation, seed),)
     if rows.times is not None:
         train = train[np.argsort(rows.times[train], kind="stable")]
-        splits = list(TimeSeriesSplit(folds).split(train))
+        places = list(TimeSeriesSplit(folds).split(train))
     elif rows.groups is not None:
-        splits = _group_folds(rows, train, folds, seed)
+        places = _group_folds(rows, train, folds, seed)
     else:
         splitter = StratifiedKFold if rows.classified else KFold
-        splits = list(splitter(folds, shuffle=True, random_state=seed).split(train, rows.y[train]))
-    return tuple((train[learn], train[valid]) for learn, valid in splits)
+        places = list(splitter(folds, shuffle=True, random_state=seed).split(train, rows.y[train]))
+    return tuple((train[learn], train[valid]) for learn, valid in places)
 
 
-def mistakes_before(rows: Rows, names: Sequence[str], *, test: float, folds: int) -> list[Mistake]:
-    """What makes the split impossible; `names` are the classes' names."""
-    count = len(rows.y)
-    need = math.ceil(max(folds, 2) / (1 - test))
+def _refuse(mistakes: list[Mistake]) -> None:
+    if mistakes:
+        raise MistakesError("the split", mistakes)
+
+
+def _too_few(rows: Rows, names: Sequence[str], test: float, folds: int) -> list[Mistake]:
+    count, need = len(rows.y), math.ceil(max(folds, 2) / (1 - test))
     if count < need:
         return [Mistake("split.folds", f"{count} rows are too few for {_parts(test, folds)}; it takes at least {need}")]
-    if rows.groups is not None and (groups := len(np.unique(rows.groups))) < max(folds, 2) + 1:
+    if rows.groups is not None and (groups := len(np.unique(rows.groups))) <= max(folds, 2):
         return [Mistake("data.group", f"{groups} groups are too few for {_parts(test, folds)}, as none is ever split")]
-    if rows.classified and rows.groups is None and rows.times is None:
-        sizes = np.bincount(rows.y, minlength=len(names))
-        few = [
-            f"{name} ({size} row{'s' * (size != 1)})" for name, size in zip(names, sizes, strict=True) if size < need
-        ]
-        if few:
-            kind = "class has" if len(few) == 1 else "classes have"
-            fix = "use fewer folds, or take those rows out of the table"
-            return [
-                Mistake(
-                    "split.folds",
-                    f"{len(few)} {kind} too few rows for {_parts(test, folds)}: {', '.join(few)}; "
-                    f"each needs at least {need}: {fix}",
-                )
-            ]
-    return []
+    if not rows.classified or rows.groups is not None or rows.times is not None:
+        return []
+    sizes = np.bincount(rows.y, minlength=len(names)).tolist()
+    few = [f"{name} ({size} row{'s' * (size != 1)})" for name, size in zip(names, sizes, strict=True) if size < need]
+    if not few:
+        return []
+    classes = "1 class has" if len(few) == 1 else f"{len(few)} classes have"
+    what = f"{classes} too few rows for {_parts(test, folds)}: {', '.join(few[:_NAMED])}{', ...' * (len(few) > _NAMED)}"
+    return [Mistake("split.folds", f"{what}; each needs at least {need}: use fewer folds, or take those rows out")]
 
 
-def mistakes_after(rows: Rows, names: Sequence[str], folds: Sequence[Fold]) -> list[Mistake]:
-    """Folds by group or time that lack a class: nothing could be learnt of it, or (two classes) no score be had."""
+def _lacking(rows: Rows, names: Sequence[str], splits: Splits) -> list[Mistake]:
+    """Parts without a class: nothing could be learnt of it there or, of two classes, no score be had."""
     if not rows.classified:
         return []
-    found = []
-    for number, (learn, valid) in enumerate(folds, start=1):
-        for part, where in (("training", learn), ("validation", valid)):
-            if part == "validation" and len(names) > 2:
-                continue
-            lacking = np.flatnonzero(np.bincount(rows.y[where], minlength=len(names)) == 0)
-            if len(lacking):
-                classes = ", ".join(names[int(code)] for code in lacking)
-                found.append(f"the {part} rows of fold {number} have no row of class {classes}")
-    return [Mistake("split.folds", f"{found[0]}; use fewer folds or another group or time column")] if found else []
+    parts = [("training", number, learn) for number, (learn, _) in enumerate(splits.folds, start=1)]
+    if len(names) == 2:
+        parts += [("validation", number, valid) for number, (_, valid) in enumerate(splits.folds, start=1)]
+        parts += [("held-out", 0, splits.holdout)]
+    for part, number, places in parts:
+        missing = np.flatnonzero(np.bincount(rows.y[places], minlength=len(names)) == 0)
+        if len(missing):
+            classes = ", ".join(names[int(code)] for code in missing)
+            fold = f" of fold {number}" if number else ""
+            return [
+                Mistake("split.folds", f"no {part} row{fold} is of class {classes}; use fewer folds or a larger test")
+            ]
+    return []
 
 
 def _parts(test: float, folds: int) -> str:
@@ -137,7 +163,7 @@ def _group_folds(rows: Rows, among: np.ndarray, folds: int, seed: int) -> list[F
     few = groups.max() < _STRATIFIED_GROUPS
     if rows.classified and few and np.bincount(y).max() >= folds:
         with warnings.catch_warnings():
-            # A class in fewer rows than folds is refused, with its name, by mistakes_after.
+            # A class in fewer rows than folds is refused, with its name, by _lacking.
             warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
             return list(StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(among, y, groups))
     # GroupKFold evens out the rows and breaks ties by the groups' codes: these are shuffled, not the groups.
