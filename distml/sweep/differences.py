@@ -1,11 +1,9 @@
 """The sweep file as plain data, and what changed between two of them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from distml.errors import DistmlError
-from distml.sweep.records import Event
 from distml.sweep.spec import SweepSpec
 
 _ABSENT = object()
@@ -54,26 +52,6 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Differen
         for where, before, after in _leaves(old, new)
         if where != "data.source"
     ]
-
-
-def refuse_changes(events: Sequence[Event], spec: SweepSpec, data_sha256: str) -> None:
-    """See that a sweep with this journal may go on with this file, completed by preflight, and this table.
-
-    Raises:
-        DistmlError: it may not; with every change that stands in the way.
-    """
-    openings = [event for event in events if event["event"] == "opened"]
-    if not openings:
-        return
-    changes = [str(change) for change in differences(openings[-1]["spec"], resolved(spec)) if not change.harmless]
-    if openings[-1]["data_sha256"] != data_sha256:
-        changes.append(f"data.source: the table in {spec.data.source} is not the one this sweep has trained on")
-    if changes:
-        raise DistmlError(
-            f"{spec.name} has trained under another sweep file, and its trials would not compare:\n"
-            + "".join(f"  {change}\n" for change in changes)
-            + "Undo the changes to go on with it, or start a sweep of its own with --fork NAME"
-        )
 
 
 def _is_harmless(where: str) -> bool:
