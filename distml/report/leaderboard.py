@@ -2,14 +2,14 @@
 
 import csv
 import io
+import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from rich.table import Table
 from rich.text import Text
 
 from distml.report import text
-from distml.report.console import table
+from distml.report.layout import Columns
 from distml.sweep.records import TrialRecord
 from distml.training.cohort import Failure
 
@@ -35,7 +35,9 @@ def row(trial: TrialRecord, metric: str) -> dict[str, Any]:
 
 def failure(found: Failure | None) -> dict[str, str] | None:
     """A failure as JSON, without the whole traceback."""
-    return found and {"class": found.kind, "error": found.error, "node": found.node, "log": found.log}
+    if found is None:
+        return None
+    return {"class": found.kind, "error": found.error, "node": found.node, "log": found.log}
 
 
 def flat_row(trial: TrialRecord, metric: str) -> dict[str, Any]:
@@ -43,7 +45,7 @@ def flat_row(trial: TrialRecord, metric: str) -> dict[str, Any]:
     flat = row(trial, metric)
     del flat["params"]
     flat["failure"] = _failure_line(trial.failure) if trial.failure else None
-    return flat | {f"params.{name}": _cell(value) for name, value in trial.params.items()}
+    return flat | {f"params.{name}": value for name, value in trial.params.items()}
 
 
 def leaderboard_csv(trials: Sequence[TrialRecord], metric: str) -> str:
@@ -53,18 +55,18 @@ def leaderboard_csv(trials: Sequence[TrialRecord], metric: str) -> str:
     written = io.StringIO()
     writer = csv.DictWriter(written, list(names), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: _cell(value) for name, value in flat.items()} for flat in rows)
     return written.getvalue()
 
 
-def leaderboard_table(trials: Sequence[TrialRecord], metric: str, varied: Mapping[str, Collection[str]]) -> Table:
+def leaderboard_table(trials: Sequence[TrialRecord], metric: str, varied: Mapping[str, Collection[str]]) -> Columns:
     """Ranked, as it stands on the screen.
 
     varied: family -> the parameters worth showing, from `varied_parameters` of all the sweep's trials.
     """
     with_state = any(trial.state != "finished" for trial in trials)
     headings = ["", "trial", "family", *(["state"] if with_state else []), metric, "seconds", "joules", "parameters"]
-    rows = []
+    rows: list[list[str | Text]] = []
     for rank, trial in enumerate(trials, start=1):
         joules = text.amount(trial.energy_j)
         rows.append(
@@ -79,7 +81,7 @@ def leaderboard_table(trials: Sequence[TrialRecord], metric: str, varied: Mappin
                 _last_column(trial, varied),
             ]
         )
-    return table(headings, rows, right=("", "seconds", "joules"))
+    return Columns(headings, rows, right=("", "seconds", "joules"))
 
 
 def varied_parameters(trials: Collection[TrialRecord]) -> dict[str, set[str]]:
@@ -109,4 +111,4 @@ def _failure_line(found: Failure) -> str:
 
 
 def _cell(value: Any) -> Any:
-    return text.parameter(value) if isinstance(value, tuple) else value
+    return json.dumps(value) if isinstance(value, tuple) else value

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from distml.report import text
 from distml.report.console import show
+from distml.report.layout import GAP, phrases
 from distml.sweep.progress import FamilyProgress, Opening, Progress, Watcher
 from distml.sweep.records import TrialState
 
@@ -43,8 +44,8 @@ def head(opening: Opening, width: int) -> list[str]:
     ]
     resumed = [f"going on: {text.count(opening.resumed, 'trial')} found in the journal"] if opening.resumed else []
     return [
-        *text.phrases(data, width),
-        *text.phrases(search, width),
+        *phrases(data, width),
+        *phrases(search, width),
         *resumed,
         *(f"warning: {warning}" for warning in opening.warnings),
     ]
@@ -110,7 +111,7 @@ class LiveScreen:
             return Group(Text(), bars)
         since = self._clock() - self._received
         left = None if progress.remaining_seconds is None else max(0.0, progress.remaining_seconds - since)
-        tail = text.phrases(
+        tail = phrases(
             [*states(progress.counts, progress.failures), clock(progress.elapsed_seconds + since, left)],
             self._out.width,
         )
@@ -161,7 +162,7 @@ def _bars(families: Sequence[FamilyProgress], width: int) -> Table:
     grid.add_column(no_wrap=True)
     digits = max((len(f"{family.total:,}") for family in families if family.total is not None), default=0)
     for family in families:
-        of = "" if family.total is None else f" / {family.total:<{digits},}"
+        of = "" if family.total is None else f" / {family.total:>{digits},}"
         bar = "" if family.total is None else ProgressBar(total=max(family.total, 1), completed=family.done)
         best = "" if family.best is None else f"best {text.score(family.best)}"
         note = [family.note] if notes else []
@@ -183,4 +184,4 @@ def _plain(progress: Progress) -> str:
     )
     time_left = clock(progress.elapsed_seconds, progress.remaining_seconds)
     shown = [phrase for phrase in states(progress.counts, progress.failures) if not phrase.startswith("0 ")]
-    return text.GAP.join(filter(None, [time_left, *shown, found, progress.message]))
+    return GAP.join(filter(None, [time_left, *shown, found, progress.message]))

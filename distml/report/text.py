@@ -1,14 +1,11 @@
 """How figures read: one way of writing each kind of number, everywhere."""
 
 import math
-from collections.abc import Container, Mapping, Sequence
-
-from rich.cells import cell_len
+from collections.abc import Container, Mapping
 
 from distml.models.space import Value
 
 UNKNOWN = "-"
-GAP = "   "
 _PREFIX = "preprocessing."
 
 
@@ -91,14 +88,3 @@ def parameters(params: Mapping[str, Value], shown: Container[str] | None = None)
     names = [name for name in params if shown is None or name in shown]
     names.sort(key=lambda name: name.startswith(_PREFIX))
     return ", ".join(f"{name.removeprefix(_PREFIX)} {parameter(params[name])}" for name in names)
-
-
-def phrases(parts: Sequence[str], width: int) -> list[str]:
-    """Phrases set apart by a gap, on as many lines as the width (cells) asks for; no phrase is broken."""
-    lines: list[str] = []
-    for part in filter(None, parts):
-        if lines and cell_len(lines[-1]) + len(GAP) + cell_len(part) <= width:
-            lines[-1] += GAP + part
-        else:
-            lines.append(part)
-    return lines

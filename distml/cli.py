@@ -1,0 +1,301 @@
+"""The `distml` command: parse, call, print. Everything heavy is imported by the command that needs it."""
+
+import json
+import shlex
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from distml.errors import DistmlError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+INTERRUPTED = 130
+
+
+class Format(StrEnum):
+    """What a list is printed as."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+class DetailFormat(StrEnum):
+    """What a single thing is printed as."""
+
+    table = "table"
+    json = "json"
+
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="the sweep file", show_default=False)]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="a sweep's name, see `distml list`", show_default=False)]
+Trial = Annotated[str, typer.Argument(metavar="TRIAL", help="a trial, like t0007", show_default=False)]
+Set = Annotated[
+    list[str], typer.Option("--set", metavar="KEY=VALUE", help="goes over the file, like budget.trials=5; repeatable")
+]
+Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="where runs are kept")]
+Address = Annotated[
+    str | None, typer.Option("--address", metavar="auto|HOST:PORT", help="a Ray cluster; without it Ray starts here")
+]
+As = Annotated[Format, typer.Option("--format", help="what to print")]
+DetailAs = Annotated[DetailFormat, typer.Option("--format", help="what to print")]
+Debug = Annotated[bool, typer.Option("--debug", help="show the traceback of an error")]
+
+app = typer.Typer(
+    help="Search thousands of model configurations on the machines a team already has.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """Run the command line: exit 0 good, 1 nothing came of it, 2 the user's mistake, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a '±' must not end a sweep on an ASCII terminal
+    debug = "--debug" in sys.argv
+    try:
+        app(prog_name="distml")
+    except DistmlError as error:
+        if debug:
+            raise
+        typer.echo(str(error), err=True)
+        sys.exit(2)
+    except Exception as error:
+        if debug:
+            raise
+        fault = f"{type(error).__name__}: {error}"
+        typer.echo(f"a fault in distml itself: {fault}\n  where: the same command with --debug", err=True)
+        sys.exit(1)
+
+
+@app.command()
+def sweep(
+    file: File,
+    set_: Set = [],  # noqa: B006
+    runs: Runs = Path("runs"),
+    address: Address = None,
+    fork: Annotated[
+        str | None, typer.Option("--fork", metavar="NAME", help="a changed space: start a child sweep of this name")
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="let Ray talk, too")] = False,
+    debug: Debug = False,
+) -> None:
+    """Run a sweep, or go on with it."""
+    from distml.report import detail
+    from distml.report.console import console, show
+    from distml.report.loaded import load
+    from distml.report.screen import watcher
+    from distml.sweep.reading import read_sweep
+    from distml.sweep.run import run_sweep
+
+    again = shlex.join(["distml", *sys.argv[1:]])
+    spec = read_sweep(file, set_)
+    out = console()
+    seen = watcher(out)
+    try:
+        outcome = run_sweep(spec, runs=runs, address=address, fork=fork, watcher=seen, verbose=verbose)
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted; go on with: {again}", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    finally:
+        seen.closed()  # the terminal must get its cursor back whatever happened
+    found = load(outcome.name, runs)
+    if outcome.state == "nothing":
+        typer.echo(detail.nothing(found), err=True)
+        raise typer.Exit(1)
+    show(out, *detail.ended(found))
+    if outcome.state != "done":
+        typer.echo(f"{outcome.state}; go on with: {again}", err=True)
+    if outcome.state == "interrupted":
+        raise typer.Exit(INTERRUPTED)
+
+
+@app.command()
+def validate(file: File, set_: Set = [], runs: Runs = Path("runs"), debug: Debug = False) -> None:  # noqa: B006
+    """Report all mistakes in a sweep file and its data, at once."""
+    from distml.sweep.preflight import preflight
+    from distml.sweep.reading import read_sweep
+
+    checked = preflight(read_sweep(file, set_), runs)
+    for warning in checked.warnings:
+        typer.echo(f"warning: {warning}")
+    typer.echo(f"{file.name}: no mistakes")
+
+
+@app.command()
+def plan(
+    file: File,
+    set_: Set = [],  # noqa: B006
+    runs: Runs = Path("runs"),
+    as_: As = Format.table,
+    debug: Debug = False,
+) -> None:
+    """Print the resolved sweep file, what would run where, and an estimate of the time."""
+    import psutil
+
+    from distml.hardware.devices import devices
+    from distml.report import planned
+    from distml.sweep.plan import make_plan
+    from distml.sweep.preflight import preflight
+    from distml.sweep.reading import read_sweep
+
+    checked = preflight(read_sweep(file, set_), runs)
+    made = make_plan(checked, psutil.cpu_count() or 1, len(devices().cards))
+    if as_ is Format.table:
+        typer.echo("\n".join(planned.plan_lines(checked.resolved, checked.warnings, made)))
+    elif as_ is Format.json:
+        _print_json(planned.plan_json(checked.resolved, checked.warnings, made))
+    else:
+        _print_rows(planned.plan_rows(made), as_)
+
+
+@app.command()
+def schema() -> None:
+    """Print the sweep file's JSON schema."""
+    from distml.sweep.spec import schema
+
+    _print_json(schema())
+
+
+@app.command("list")
+def list_sweeps(runs: Runs = Path("runs"), as_: As = Format.table) -> None:
+    """List the sweeps in a runs folder, the one that grew last first."""
+    from distml.report import listing
+    from distml.report.loaded import LoadedSweep
+    from distml.sweep.runs import list_runs
+
+    rows = listing.rows_for(LoadedSweep(folder) for folder in list_runs(runs))
+    if as_ is Format.table and not rows:
+        typer.echo(f"no sweeps in {runs}/; begin one with: distml sweep FILE", err=True)
+    elif as_ is Format.table:
+        _show(listing.list_table(rows))
+    else:
+        _print_rows(rows, as_)
+
+
+@app.command()
+def status(name: Name, runs: Runs = Path("runs"), as_: DetailAs = DetailFormat.table) -> None:
+    """Show how a sweep stands: what runs, and why trials wait."""
+    from distml.report import listing
+    from distml.report.loaded import load
+
+    found = load(name, runs)
+    if as_ is DetailFormat.json:
+        _print_json(listing.status_json(found))
+    else:
+        _show(*listing.status_lines(found))
+
+
+@app.command()
+def stop(
+    name: Name,
+    now: Annotated[bool, typer.Option("--now", help="do not wait for running trials to finish")] = False,
+    runs: Runs = Path("runs"),
+) -> None:
+    """End a running sweep; the same `distml sweep FILE` goes on with it later."""
+    from distml.sweep.runs import find_run
+
+    folder = find_run(runs, name)
+    if folder.driver is None:
+        typer.echo(f"{name} is not running; nothing to stop")
+        return
+    folder.ask_to_stop(now=now)
+    typer.echo(f"{name} ends {'now' if now else 'when its running trials have'}   {folder.driver}")
+
+
+@app.command()
+def leaderboard(name: Name, runs: Runs = Path("runs"), as_: As = Format.table) -> None:
+    """List a sweep's trials, best first."""
+    from distml.report import leaderboard as board
+    from distml.report.loaded import load
+
+    found = load(name, runs)
+    if as_ is Format.json:
+        _print_json([board.row(trial, found.metric) for trial in found.leaderboard])
+    elif as_ is Format.csv:
+        typer.echo(board.leaderboard_csv(found.leaderboard, found.metric), nl=False)
+    else:
+        varied = board.varied_parameters(found.leaderboard)
+        _show(board.leaderboard_table(found.leaderboard, found.metric, varied))
+
+
+@app.command()
+def show(
+    name: Name,
+    trial: Annotated[str | None, typer.Argument(metavar="[TRIAL]", help="one of its trials, like t0007")] = None,
+    runs: Runs = Path("runs"),
+    as_: DetailAs = DetailFormat.table,
+) -> None:
+    """Show a sweep, or one of its trials, in full."""
+    from distml.report import detail
+    from distml.report.loaded import load
+
+    found = load(name, runs)
+    if trial is None and as_ is DetailFormat.json:
+        _print_json(detail.sweep_json(found))
+    elif trial is None:
+        _show(*detail.sweep_lines(found))
+    elif as_ is DetailFormat.json:
+        _print_json(detail.trial_json(found.trial(trial), found.metric))
+    else:
+        _show(*detail.trial_lines(found.trial(trial), found.metric))
+
+
+@app.command()
+def rerun(name: Name, trial: Trial, runs: Runs = Path("runs"), debug: Debug = False) -> None:
+    """Train one recorded trial again and compare the scores; exit 1 where they differ."""
+    from distml.report.loaded import load
+    from distml.report.text import score
+    from distml.sweep.run import rerun_trial
+
+    found = load(name, runs)
+    again = rerun_trial(found.folder, found.trial(trial).trial)
+    same = again.score == again.recorded
+    verdict = "the same" if same else f"differs by {again.score - again.recorded:.2g}"
+    typer.echo(f"{trial}   {found.metric} {score(again.score)}, recorded {score(again.recorded)}: {verdict}")
+    if not same:
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor(runs: Runs = Path("runs"), as_: As = Format.table) -> None:
+    """Check versions, devices, storage and Ray, and say what to do about each finding."""
+    from distml.report import doctor
+
+    findings = doctor.examine(runs)
+    if as_ is Format.table:
+        _show(*doctor.findings_lines(findings))
+    else:
+        _print_rows(doctor.findings_json(findings), as_)
+    if any(finding.verdict == "mend" for finding in findings):
+        raise typer.Exit(1)
+
+
+def _show(*items: "RenderableType") -> None:
+    from distml.report.console import console, show
+
+    show(console(), *items)
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def _print_rows(rows: list[dict[str, Any]], as_: Format) -> None:
+    if as_ is Format.json:
+        _print_json(rows)
+        return
+    import csv
+
+    writer = csv.DictWriter(sys.stdout, list(rows[0]) if rows else [], lineterminator="\n")
+    if rows:
+        writer.writeheader()
+    writer.writerows(rows)

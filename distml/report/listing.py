@@ -1,0 +1,151 @@
+"""`distml list` and `distml status`: which sweeps there are, how each stands, and what waits."""
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from distml.report import text
+from distml.report.detail import failure_classes
+from distml.report.layout import Columns, Phrases
+from distml.report.loaded import LoadedSweep
+from distml.report.screen import states
+from distml.sweep.records import ENDED, TrialRecord
+
+_NO_DRIVER = {
+    "interrupted": "for a driver; this one was interrupted",
+    "stopped": "for a driver; this one was stopped as asked",
+    "finished": "for a larger budget; this one is used up",
+}
+
+
+def list_row(sweep: LoadedSweep, now: float) -> dict[str, Any]:
+    """One sweep in the list; age: seconds since its journal last grew."""
+    best = sweep.best
+    counts = sweep.record.counts
+    return {
+        "name": sweep.name,
+        "state": sweep.state,
+        "trials": sum(counts.get(state, 0) for state in ENDED),
+        "metric": sweep.metric,
+        "best": best and best.trial,
+        "score": best and best.score(sweep.metric),
+        "score_sd": best and best.score_sd,
+        "seconds": sweep.record.seconds,
+        "age_seconds": max(0.0, now - sweep.folder.journal.stat().st_mtime),
+    }
+
+
+def list_table(rows: Iterable[dict[str, Any]]) -> Columns:
+    """The list as it stands on the screen, the youngest first."""
+    cells = [
+        [
+            row["name"],
+            row["state"],
+            f"{row['trials']:,}",
+            text.score(row["score"], row["score_sd"]),
+            row["metric"],
+            text.duration(row["seconds"]),
+            f"{text.roughly(row['age_seconds'])} ago",
+        ]
+        for row in rows
+    ]
+    return Columns(["sweep", "state", "trials", "best", "metric", "time", "last sign"], cells, right=("trials", "time"))
+
+
+def status_json(sweep: LoadedSweep) -> dict[str, Any]:
+    """How a sweep stands, as plain data."""
+    record = sweep.record
+    return {
+        "name": sweep.name,
+        "state": sweep.state,
+        "counts": record.counts,
+        "failures": failure_classes(record.trials.values()),
+        "seconds": record.seconds,
+        "best": sweep.best and sweep.best.trial,
+        "cohorts": [_cohort(sweep, members) for members in _running(sweep)],
+        "waiting": [{"trial": trial.trial, "family": trial.family, "why": why} for trial, why in _waiting(sweep)],
+        "families_stopped": record.families_stopped,
+    }
+
+
+def status_lines(sweep: LoadedSweep) -> list[RenderableType]:
+    """How a sweep stands: the state, what runs, and why what waits waits."""
+    record, best = sweep.record, sweep.best
+    going_on = "the same `distml sweep FILE` goes on with it" if sweep.state == "interrupted" else ""
+    score = f"best {best.trial} {best.family} {text.score(best.score(sweep.metric), best.score_sd)}" if best else ""
+    lines = [
+        [sweep.name, sweep.state, text.duration(record.seconds), going_on],
+        [*states(record.counts, failure_classes(record.trials.values())), score],
+    ]
+    parts: list[RenderableType] = [Phrases(line) for line in lines]
+    running = [_cohort(sweep, members) for members in _running(sweep)]
+    if running:
+        heads = ["cohort", "family", "trials", "rung", "device", "slot"]
+        rows = [[text.UNKNOWN if row[head] is None else str(row[head]) for head in heads] for row in running]
+        parts.append("")
+        parts.append(Columns(heads, rows, right=("trials", "rung")))
+    waiting: dict[str, list[str]] = {}
+    for trial, why in _waiting(sweep):
+        waiting.setdefault(why, []).append(trial.trial)
+    if waiting:
+        named = [[_names(trials), f"waiting {why}"] for why, trials in waiting.items()]
+        parts.append("")
+        parts.append(Columns(["", ""], named))
+    if record.families_stopped:
+        parts.append("")
+        parts += [Text(f"{family} stopped: {reason}") for family, reason in record.families_stopped.items()]
+    return parts
+
+
+def _names(trials: Sequence[str]) -> str:
+    """'t0007', or 't0007 and 11 more'."""
+    return trials[0] if len(trials) == 1 else f"{trials[0]} and {len(trials) - 1:,} more"
+
+
+def _running(sweep: LoadedSweep) -> list[list[TrialRecord]]:
+    """The running trials by cohort, in the order of the cohorts' names."""
+    members: dict[str, list[TrialRecord]] = {}
+    for trial in sweep.record.trials.values():
+        if trial.state == "running" and trial.cohort:
+            members.setdefault(trial.cohort, []).append(trial)
+    return [members[cohort] for cohort in sorted(members)]
+
+
+def _cohort(sweep: LoadedSweep, members: Sequence[TrialRecord]) -> dict[str, Any]:
+    name = members[0].cohort or ""
+    record = sweep.record.cohorts[name]
+    return {
+        "cohort": name,
+        "family": record.family,
+        "trials": len(members),
+        "rung": max(trial.rungs[-1].resource if trial.rungs else 0 for trial in members),
+        "device": next((trial.device for trial in members if trial.device), None),
+        "slot": record.slot,
+        "reason": record.reason,
+    }
+
+
+def _waiting(sweep: LoadedSweep) -> list[tuple[TrialRecord, str]]:
+    """Every pending trial and what it waits for."""
+    slots = text.count(len(_running(sweep)), "cohort")
+    found = []
+    for trial in sweep.record.trials.values():
+        if trial.state != "pending":
+            continue
+        if sweep.state != "running":
+            why = _NO_DRIVER[sweep.state]
+        elif trial.attempts and trial.failure:
+            why = f"to run again: {text.count(trial.attempts, 'time')} lost with its cohort ({trial.failure.error})"
+        else:
+            why = f"for a free slot; {slots} running"
+        found.append((trial, why))
+    return found
+
+
+def rows_for(sweeps: Iterable[LoadedSweep]) -> list[dict[str, Any]]:
+    """All sweeps for the list, the one that grew last first."""
+    now = time.time()
+    return sorted((list_row(sweep, now) for sweep in sweeps), key=lambda row: row["age_seconds"])

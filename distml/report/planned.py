@@ -1,0 +1,36 @@
+"""`distml plan`: the sweep file with all its defaults, what would run where, and for how long."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from distml.report import text
+from distml.sweep.plan import Plan
+
+
+def plan_lines(resolved: Mapping[str, Any], warnings: tuple[str, ...], plan: Plan) -> list[str]:
+    """The resolved sweep file, then a line a family, then the time and what the estimate rests on."""
+    file = yaml.safe_dump(dict(resolved), sort_keys=False, allow_unicode=True, default_flow_style=None, width=100)
+    families = []
+    for line in plan.lines:
+        trials = "as many trials as the time allows" if line.trials is None else text.count(line.trials, "trial")
+        families.append(f"{line.family}: {trials}, {line.text}")
+    time = "without end: only Ctrl-C ends it" if plan.seconds is None else f"about {text.roughly(plan.seconds)}"
+    return [file, *(f"warning: {warning}" for warning in warnings), *families, f"{time} ({plan.basis})"]
+
+
+def plan_json(resolved: Mapping[str, Any], warnings: tuple[str, ...], plan: Plan) -> dict[str, Any]:
+    """The same as plain data; seconds is None where nothing bounds the sweep."""
+    return {
+        "sweep": dict(resolved),
+        "families": plan_rows(plan),
+        "seconds": plan.seconds,
+        "basis": plan.basis,
+        "warnings": list(warnings),
+    }
+
+
+def plan_rows(plan: Plan) -> list[dict[str, Any]]:
+    """One row a family; trials is None where only the time ends them."""
+    return [{"family": line.family, "trials": line.trials, "how": line.text} for line in plan.lines]

@@ -1,0 +1,85 @@
+"""Which sweeps there are, and how one stands."""
+
+import io
+import os
+
+from rich.console import Console
+
+from distml.report.console import show
+from distml.report.listing import list_table, rows_for, status_json, status_lines
+from distml.report.loaded import LoadedSweep, load
+from distml.sweep.runs import list_runs
+from tests.report.sweeps import CLOSED, EVENTS, FAILURE, OPENED, WINNER, write_sweep
+
+
+def drawn(items, width=140):
+    paper = Console(file=io.StringIO(), width=width, highlight=False, markup=False)
+    show(paper, *items)
+    return paper.file.getvalue().splitlines()
+
+
+def test_the_list_is_sorted_by_the_last_sign_of_life(tmp_path):
+    for name, age, more in (("old", 7200, [WINNER, CLOSED]), ("new", 60, [])):
+        folder = write_sweep(tmp_path, *more, name=name)
+        before = folder.journal.stat().st_mtime - age
+        os.utime(folder.journal, (before, before))
+    write_sweep(tmp_path, name="begun", events=[OPENED])
+    rows = rows_for(LoadedSweep(folder) for folder in list_runs(tmp_path))
+    assert [(row["name"], row["state"], row["trials"], row["best"]) for row in rows] == [
+        ("begun", "interrupted", 0, None),
+        ("new", "interrupted", 5, "t0002"),
+        ("old", "finished", 5, "t0002"),
+    ]
+    assert drawn([list_table(rows)])[1:] == [
+        "begun   interrupted        0   -                 roc_auc   0:00   0 s ago",
+        "new     interrupted        5   0.7900 ± 0.0100   roc_auc   0:30   60 s ago",
+        "old     finished           5   0.7900 ± 0.0100   roc_auc   1:00   2.0 h ago",
+    ]
+
+
+def test_status_of_a_running_sweep_shows_cohorts_and_what_waits(tmp_path):
+    lost = {
+        "event": "lost",
+        "trials": ["t0007"],
+        "cohort": "c002",
+        "failure": {**FAILURE, "error": "node ws-1 is gone"},
+    }
+    stopped = {"event": "family_stopped", "family": "bagging", "reason": "the same failure three times"}
+    folder = write_sweep(tmp_path, lost, stopped)
+    with folder.writer():
+        found = load("credit", tmp_path)
+    assert drawn(status_lines(found)) == [
+        "credit   running   0:30",
+        "3 done (1 stopped early)   1 running   1 diverged   1 failed (1 code)   best t0002 random-forest 0.7900 ± 0.0100",
+        "",
+        "cohort   family          trials   rung   device   slot",
+        "c002     random-forest        1     50   cpu      -",
+        "",
+        "t0007   waiting to run again: 1 time lost with its cohort (node ws-1 is gone)",
+        "",
+        "bagging stopped: the same failure three times",
+    ]
+    assert status_json(found)["cohorts"] == [
+        {"cohort": "c002", "family": "random-forest", "trials": 1, "rung": 50, "device": "cpu", "slot": None,
+         "reason": None}
+    ]  # fmt: skip
+
+
+def test_trials_that_wait_for_the_same_are_told_in_one_line(tmp_path):
+    folder = write_sweep(tmp_path, {**EVENTS[7], "trials": []}, {**EVENTS[1], "trial": "t0008", "number": 8})
+    with folder.writer():
+        running = load("credit", tmp_path)
+    assert drawn(status_lines(running))[-1] == "t0007 and 1 more   waiting for a free slot; 1 cohort running"
+
+
+def test_status_of_an_interrupted_sweep_says_how_to_go_on(tmp_path):
+    write_sweep(tmp_path)
+    found = load("credit", tmp_path)
+    lines = drawn(status_lines(found))
+    assert "the same `distml sweep FILE` goes on with it" in lines[0]
+    assert lines[-1] == "t0006 and 1 more   waiting for a driver; this one was interrupted"
+    assert status_json(found)["waiting"][0] == {
+        "trial": "t0006",
+        "family": "random-forest",
+        "why": "for a driver; this one was interrupted",
+    }
