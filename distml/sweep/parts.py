@@ -5,8 +5,9 @@ from functools import partial
 from typing import Literal
 
 from distml.models.family import Family, Params
-from distml.models.space import Choice, Fixed, Float, Space, Value
+from distml.models.space import Choice, Fixed, Float, Space
 from distml.sweep.numbering import share_out
+from distml.sweep.params import PREPROCESSING
 from distml.sweep.preflight import Checked
 from distml.sweep.rungs import rungs
 from distml.sweep.search import FamilyPlan
@@ -14,7 +15,6 @@ from distml.sweep.seeds import trial_seed
 from distml.sweep.tune.searchers import grid_size, make_searcher
 from distml.sweep.tune.stoppers import make_stopper
 
-PREPROCESSING = "preprocessing."
 COHORT_SIZE = 64  # members of a network cohort; from there on a CPU core trains no more of them in the same time
 
 
@@ -71,15 +71,6 @@ def full_size(family: Family, space: Space) -> int:
     if isinstance(domain, Choice):
         return max(int(option) for option in domain.options)  # type: ignore[arg-type]
     return int(domain.high) if isinstance(domain, Float) else domain.high
-
-
-def split_params(params: Params) -> tuple[dict[str, Value], dict[str, Value]]:
-    """(the family's own parameters, the preprocessing choices without their prefix)."""
-    own = {name: value for name, value in params.items() if not name.startswith(PREPROCESSING)}
-    choices = {
-        name.removeprefix(PREPROCESSING): value for name, value in params.items() if name.startswith(PREPROCESSING)
-    }
-    return own, choices
 
 
 def _nothing_searched(space: Space) -> bool:

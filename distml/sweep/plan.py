@@ -11,7 +11,8 @@ from distml.data.task import FoldArrays
 from distml.data.variant import variant_from
 from distml.models.family import Family
 from distml.models.space import Choice, Domain, Fixed, Space, Value
-from distml.sweep.parts import family_plans, full_size, split_params
+from distml.sweep.params import split_params
+from distml.sweep.parts import family_plans, full_size
 from distml.sweep.preflight import Checked
 from distml.sweep.search import FamilyPlan
 from distml.training.cohort import Assignment, Member

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import ray
 
 from distml.errors import DistmlError
-from distml.sweep.differences import differences, resolved
+from distml.sweep.differences import differences
 from distml.sweep.journal import Journal, JournalFull
 from distml.sweep.parts import family_plans, full_size, trial_quotas
 from distml.sweep.preflight import Checked, preflight
@@ -68,16 +68,16 @@ def run_sweep(
     """
     if fork is not None:
         spec = spec.model_copy(update={"name": fork})
-    folder = RunFolder(runs / spec.name)
+    folder = RunFolder(runs, spec.name)
     checked = preflight(spec, runs)
-    folder.create()
-    with folder.hold() as guard, Journal(folder.journal, guard.confirm) as journal:
+    with folder.writer() as may_write, Journal(folder.journal, may_write) as journal:
         _check_same_sweep(journal.events, checked)
-        folder.clear_stop()
-        folder.write_sweep_file(resolved(spec))
+        folder.write_sweep_file(checked.resolved)
+        variants = Variants(checked)
+        variants.prepare_ahead()  # while Ray starts, which is mostly waiting
         with ray_session(address, dashboard=dashboard, verbose=verbose) as session:
             check_resources(spec, session)
-            return _Driver(checked, folder, journal, session, watcher).run()
+            return _Driver(checked, folder, journal, session, variants, watcher).run()
 
 
 def _check_same_sweep(events: Sequence[Mapping[str, Any]], checked: Checked) -> None:
@@ -85,7 +85,7 @@ def _check_same_sweep(events: Sequence[Mapping[str, Any]], checked: Checked) -> 
     openings = [event for event in events if event["event"] == "opened"]
     if not openings:
         return
-    changed = [str(found) for found in differences(openings[-1]["spec"], resolved(checked.spec)) if not found.harmless]
+    changed = [str(found) for found in differences(openings[-1]["spec"], checked.resolved) if not found.harmless]
     if openings[-1]["data_sha256"] != checked.dataset.sha256:
         changed.append("data: the table's content has changed")
     if changed:
@@ -100,10 +100,16 @@ class _Driver:
     """One driver's run over an open journal and a running Ray."""
 
     def __init__(
-        self, checked: Checked, folder: RunFolder, journal: Journal, session: Session, watcher: Watcher | None
+        self,
+        checked: Checked,
+        folder: RunFolder,
+        journal: Journal,
+        session: Session,
+        variants: Variants,
+        watcher: Watcher | None,
     ) -> None:
         self._checked, self._folder, self._journal, self._session = checked, folder, journal, session
-        self._watcher = watcher
+        self._variants, self._watcher = variants, watcher
         self._plans = family_plans(checked)
         self._slots = slots_of(checked, session)
         self._metric = checked.metric
@@ -152,7 +158,7 @@ class _Driver:
             seed=self._checked.spec.seed, journal=self._write, slots=self._slots, quota_history=history,
         )  # fmt: skip
         opened = {
-            "event": "opened", "at": time.time(), "spec": resolved(self._checked.spec),
+            "event": "opened", "at": time.time(), "spec": self._checked.resolved,
             "data_sha256": self._checked.dataset.sha256, "quotas": trial_quotas(self._checked),
             "versions": versions(), "git": git_revision(Path.cwd()),
         }  # fmt: skip
@@ -185,13 +191,11 @@ class _Driver:
         from distml.sweep.tune.controller import CohortRun
         from distml.sweep.tune.worker import Start
 
-        variants = Variants(self._checked.dataset, self._checked.spec)
-
         def letter(order: CohortOrder) -> Start:
             family = self._checked.families[order.family][0]
             return Start(
                 order=order, family=family, evaluator=self._checked.evaluator,
-                prepared=variants.ref(family, search.record.trials[order.members[0].trial].params),
+                prepared=self._variants.ref(family, search.record.trials[order.members[0].trial].params),
                 checkpoint=self._folder.checkpoint(order.cohort),
                 threads=self._checked.spec.resources_of(order.family).cpu,
                 device="cuda" if placement(self._checked, order.family, self._session).get("GPU") else "cpu",
@@ -210,7 +214,7 @@ class _Driver:
             self._stop = "interrupted"
             search.close()
             return True
-        request = self._folder.stop_requested
+        request = self._folder.stop_request()
         if request is not None:
             self._stop = "stopped"
             search.close()
@@ -247,8 +251,11 @@ class _Driver:
         if best is None or best.trial == record.winner or self._stop == "interrupted":
             return
         family = self._checked.families[best.family][0]
-        task = ray.remote(score_on_holdout).options(**_task_resources(self._checked, best.family, self._session))
-        ref = task.remote(self._checked.dataset, family, self._checked.evaluator, best, self._checked.spec)
+        asked = placement(self._checked, best.family, self._session)
+        # Nothing else runs now: on one machine, the winner may use all of it.
+        cpus = int(self._session.cpus if self._session.is_local else asked["CPU"])
+        task = ray.remote(score_on_holdout).options(num_cpus=cpus, num_gpus=asked.get("GPU", 0))
+        ref = task.remote(self._checked.dataset, family, self._checked.evaluator, best, self._checked.spec, cpus)
         result = _wait_for(ref, self._interrupted)
         if result.failure is not None:
             raise DistmlError(f"{best.trial} could not be trained on all training rows: {result.failure.error}")
@@ -262,7 +269,7 @@ class _Driver:
             try:
                 self._journal.append(*events)
             except JournalFull as error:
-                if self._interrupted.is_set() or self._folder.stop_requested is not None:
+                if self._interrupted.is_set() or self._folder.stop_request() is not None:
                     raise
                 self._message = f"paused: {error}; free some space and the sweep goes on"
                 if self._watcher is not None:
@@ -271,11 +278,6 @@ class _Driver:
             else:
                 self._message = ""
                 return
-
-
-def _task_resources(checked: Checked, family: str, session: Session) -> dict[str, Any]:
-    asked = placement(checked, family, session)
-    return {"num_cpus": asked.get("CPU", 1), "num_gpus": asked.get("GPU", 0)}
 
 
 def _wait_for(ref: Any, interrupted: threading.Event) -> Any:

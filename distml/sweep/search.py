@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from distml.models.space import Value
 from distml.sweep.numbering import interleave
+from distml.sweep.params import split_params
 from distml.sweep.records import SweepRecord, TrialRecord
 from distml.sweep.seeds import trial_name, trial_seed
 from distml.training.cohort import Failure, Member, RungResult
@@ -317,7 +318,7 @@ class Search:
     def _member(self, trial: str) -> Member:
         record = self.record.trials[trial]
         rungs = self._families[record.family].plan.rungs(record.params)
-        return Member(record.trial, record.params, record.seed, rungs)
+        return Member(record.trial, split_params(record.params)[0], record.seed, rungs)
 
     def _fullest(self, family: _Family) -> int:
         return max(map(len, family.waiting.values()), default=0)

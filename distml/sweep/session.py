@@ -11,9 +11,11 @@ from pathlib import Path
 
 import psutil
 import ray
+from ray._private import services
 
 from distml.errors import DistmlError
 
+LOOPBACK = "127.0.0.1"
 _FOLDER_PREFIX = "distml-ray-"
 _OWNER_FILE = "driver.pid"
 _SETTINGS = {
@@ -28,6 +30,7 @@ _SETTINGS = {
 class Session:
     """What there is to train on."""
 
+    is_local: bool  # started here, on one machine, for this sweep alone
     place: str  # 'local Ray, 2 CPUs, no GPU'
     cpus: int
     gpus: float
@@ -52,10 +55,11 @@ def ray_session(address: str | None, *, dashboard: bool, verbose: bool) -> Itera
     try:
         try:
             if address is None:
-                context = ray.init(
-                    include_dashboard=dashboard, dashboard_host="127.0.0.1", _node_ip_address="127.0.0.1",
-                    _temp_dir=str(scratch), logging_level=level, log_to_driver=verbose, configure_logging=True,
-                )  # fmt: skip
+                with _on_loopback():
+                    context = ray.init(
+                        include_dashboard=dashboard, dashboard_host=LOOPBACK, _node_ip_address=LOOPBACK,
+                        _temp_dir=str(scratch), logging_level=level, log_to_driver=verbose,
+                    )  # fmt: skip
             else:
                 os.environ.setdefault("RAY_AUTH_MODE", "token")  # what `ray start --head` turns on by itself
                 context = ray.init(address=address, logging_level=level, log_to_driver=verbose)
@@ -64,12 +68,23 @@ def ray_session(address: str | None, *, dashboard: bool, verbose: bool) -> Itera
             raise DistmlError(f"Ray {where} did not answer: {error}\n  what to try: distml doctor") from error
         found = ray.cluster_resources()
         yield Session(
-            place=_place(address, found), cpus=int(found.get("CPU", 0)), gpus=found.get("GPU", 0.0),
+            is_local=address is None, place=_place(address, found), cpus=int(found.get("CPU", 0)), gpus=found.get("GPU", 0.0),
             dashboard=f"http://{context.dashboard_url}" if context.dashboard_url else None, scratch=scratch,
         )  # fmt: skip
     finally:
         ray.shutdown()
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _on_loopback() -> Iterator[None]:
+    """`ray.init` replaces a loopback address by one that the network reaches; here the network must not."""
+    replace_address = services.resolve_ip_for_localhost
+    services.resolve_ip_for_localhost = lambda host: host
+    try:
+        yield
+    finally:
+        services.resolve_ip_for_localhost = replace_address
 
 
 def _place(address: str | None, found: dict[str, float]) -> str:

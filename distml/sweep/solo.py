@@ -7,7 +7,8 @@ from distml.data.dataset import Dataset
 from distml.data.variant import variant_from
 from distml.models.family import Family
 from distml.models.metrics import Evaluator
-from distml.sweep.parts import size_of, split_params
+from distml.sweep.params import split_params
+from distml.sweep.parts import size_of
 from distml.sweep.records import TrialRecord
 from distml.sweep.spec import SweepSpec
 from distml.sweep.variants import prepared, scores_out_of_bag
@@ -16,7 +17,7 @@ from distml.training.start import start_cohort
 
 
 def score_on_holdout(
-    dataset: Dataset, family: Family, evaluator: Evaluator, trial: TrialRecord, spec: SweepSpec
+    dataset: Dataset, family: Family, evaluator: Evaluator, trial: TrialRecord, spec: SweepSpec, threads: int = 1
 ) -> RungResult:
     """Train a trial's configuration on all training rows; score it on the held-out ones."""
     params, choices = split_params(trial.params)

@@ -113,6 +113,10 @@ class CohortRun:
         os.environ.update(_SETTINGS)
         self.desk: Any = Desk.remote()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Ray Tune pickles what it is given, to restore from; a sweep goes on from its journal instead."""
+        return {}
+
     def run(self) -> None:
         """Train until the search is done or `tick` says so."""
         bundles = {name: tune.PlacementGroupFactory([dict(asked)]) for name, asked in self._resources.items()}
@@ -128,7 +132,12 @@ class CohortRun:
                 trial_dirname_creator=lambda trial: trial.config["cohort"],
             ),
             run_config=tune.RunConfig(
-                name="tune", storage_path=str(self._storage), stop=_WhenOver(self), verbose=0, callbacks=[]
+                name="tune",
+                storage_path=str(self._storage),
+                stop=_WhenOver(self),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+                verbose=0,
+                callbacks=[],
             ),
         ).fit()
 
