@@ -83,11 +83,13 @@ def group_codes(table: pd.DataFrame, name: str) -> tuple[np.ndarray, list[Mistak
 def moments(table: pd.DataFrame, name: str, kind: str | None) -> tuple[np.ndarray, list[Mistake]]:
     """(rows,) dates or numbers that can be put in order."""
     column = table[[name]]
-    kinds = infer_kinds(column, {name: kind} if kind in ("numeric", "date") else {})  # type: ignore[dict-item]
-    if kinds[name] not in ("numeric", "date"):
-        cell = column[name].dropna().iloc[:1].tolist()
-        return np.empty(0), [Mistake("data.time", f"{name!r} holds neither dates like 2026-11-23 nor numbers: {cell}")]
-    times = apply_kinds(column, kinds)[name]
+    inferred = infer_kinds(column, {})[name]
+    wanted: Kind = "date" if "date" in (kind, inferred) else "numeric"
+    times = apply_kinds(column, {name: wanted})[name]
+    lost = unreadable(column[name], times)
+    if len(lost):
+        what = f"{name!r} has to hold dates like 2026-11-23 or numbers; {lost.iloc[0]!r} is neither"
+        return np.empty(0), [Mistake("data.time", what)]
     return times.to_numpy(), _empty("data.time", name, int(times.isna().sum()))
 
 
