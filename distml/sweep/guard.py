@@ -96,8 +96,9 @@ class Guard:
         self._thread.join()
         if self._file.exists():
             temporary = self._file.with_suffix(".tmp")
-            temporary.write_text(json.dumps(_myself() | {"released": True}))
-            temporary.replace(self._file)
+            with contextlib.suppress(OSError):  # a full disk: that this process is gone tells the same
+                temporary.write_text(json.dumps(_myself() | {"released": True}))
+                temporary.replace(self._file)
 
     def confirm(self) -> None:
         """Raise SweepHeldError if the sweep has been taken over; to be called before every write."""

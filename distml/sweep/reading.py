@@ -49,8 +49,13 @@ def _further_mistakes(raw: Mapping[str, Any], told: Sequence[str], path: Path) -
     try:
         preflight(SweepSpec.from_mapping(rest, path.name, path.parent))
     except MistakesError as error:
-        return [mistake for mistake in error.mistakes if not any(mistake.where.startswith(where) for where in told)]
+        return [mistake for mistake in error.mistakes if not any(_related(mistake.where, where) for where in told)]
     return []
+
+
+def _related(where: str, told: str) -> bool:
+    """Whether a mistake may come of the value that was taken out: it is that one, lies in it or around it."""
+    return where.startswith(told) or told.startswith(where)
 
 
 def _take_out(inside: Any, steps: Sequence[str]) -> None:
@@ -63,5 +68,5 @@ def _take_out(inside: Any, steps: Sequence[str]) -> None:
     elif isinstance(inside, dict) and step in inside:
         if rest:
             _take_out(inside[step], rest)
-        else:
+        if not rest or inside[step] == {}:  # 'budget: {trials: 0}' leaves the default budget, not one of nothing
             del inside[step]

@@ -69,18 +69,16 @@ class RunFolder:
             SweepHeldError: another driver runs this sweep.
             DistmlError: the folder cannot be written to, with the reason.
         """
-        self._create()
-        with Guard(self.path) as guard:
-            self._stop_file.unlink(missing_ok=True)
+        with contextlib.ExitStack() as held:
+            try:
+                for folder in (self.path, self.logs, self.cohorts):
+                    folder.mkdir(parents=True, exist_ok=True)
+                check_writable(self.path)
+                guard = held.enter_context(Guard(self.path))
+                self._stop_file.unlink(missing_ok=True)
+            except OSError as error:
+                raise DistmlError(_cannot_write(self.path, error)) from None
             yield guard.confirm
-
-    def _create(self) -> None:
-        try:
-            for folder in (self.path, self.logs, self.cohorts):
-                folder.mkdir(parents=True, exist_ok=True)
-            check_writable(self.path)
-        except OSError as error:
-            raise DistmlError(_cannot_write(self.path, error)) from None
 
     def ask_to_stop(self, now: bool = False) -> None:
         """Ask the driver to end the sweep."""
