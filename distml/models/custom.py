@@ -96,7 +96,7 @@ def _import_class(import_path: str) -> type:
     try:
         module = import_module(module_name)
     except Exception as error:  # a user's module may raise anything at all
-        raise ValueError(f"importing {module_name!r} raised {type(error).__name__}: {error}") from error
+        raise ValueError(f"importing {module_name!r} raised {_first_line(error)}") from error
     kind = getattr(module, attribute, None)
     if kind is None:
         classes = [name for name, value in vars(module).items() if inspect.isclass(value)]
@@ -144,8 +144,12 @@ def _try_out(family: Family) -> None:
     try:
         model = family.build(params, Outline(task=task, features=2, classes=2 if task == "classification" else 0), 0)
     except Exception as error:  # a user's class may raise anything at all
-        raise ValueError(f"{family.name} cannot be made: {type(error).__name__}: {error}") from error
+        raise ValueError(f"{family.name} cannot be made: {_first_line(error)}") from error
     try:
         cloudpickle.dumps((family.build, model))
     except Exception as error:  # pickling runs the user's code too
-        raise ValueError(f"{family.name} does not pickle: {type(error).__name__}: {error}") from error
+        raise ValueError(f"{family.name} does not pickle: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]
