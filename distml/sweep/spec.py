@@ -21,6 +21,7 @@ from distml.data.options import DataOptions, Kind
 from distml.data.task import Task
 from distml.data.variant import Categorical, Missing, Numeric
 from distml.errors import MistakesError
+from distml.models.registry import family_names
 from distml.models.space import Choice, Domain, Fixed
 from distml.sweep.loading import read_mapping
 from distml.sweep.mistakes import mistakes_of
@@ -154,7 +155,7 @@ def _none_as_empty(raw: Any) -> Any:
 
 _ListedFamilies = Annotated[Names, Field(min_length=1), AfterValidator(_check_not_twice), Tag("names")]
 _GivenFamilies = Annotated[
-    dict[Name, Annotated[FamilySpec, BeforeValidator(_none_as_empty)]],
+    dict[Name, Annotated[FamilySpec, BeforeValidator(_none_as_empty, FamilySpec | None)]],
     Field(min_length=1),
     Tag("settings"),
 ]
@@ -189,7 +190,7 @@ class SweepSpec(_Part):
 
     _subject: str = PrivateAttr(default="the sweep")
 
-    def __init__(self, **raw: Any) -> None:
+    def __init__(self, /, **raw: Any) -> None:
         try:
             super().__init__(**raw)
         except ValidationError as error:
@@ -249,8 +250,13 @@ class SweepSpec(_Part):
 
 
 def schema() -> dict[str, Any]:
-    """The sweep file's JSON schema, for editors and other tools."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **SweepSpec.model_json_schema(),
-    }
+    """The sweep file's JSON schema, for editors and other tools; what a model takes is for preflight to say."""
+    plain = SweepSpec.model_json_schema()
+    preprocessing = plain["$defs"]["Preprocessing"]["properties"]
+    for key, several in preprocessing.items():
+        words = {word: several.pop(word) for word in ("description", "title", "default")}
+        preprocessing[key] = {**words, "anyOf": [several["items"], several]}  # one value, or a list to search
+    names, settings = plain["properties"]["families"]["oneOf"]
+    names["items"]["enum"] = family_names()
+    settings["properties"] = dict.fromkeys(family_names(), settings["additionalProperties"])
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **plain}

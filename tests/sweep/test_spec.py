@@ -3,6 +3,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 from pydantic import ValidationError
@@ -119,6 +120,7 @@ def test_names_that_could_leave_the_runs_folder_or_confuse_a_shell(name: str) ->
     ("changes", "where", "said"),
     [
         ({"sead": 1}, "sead", "unknown key. Did you mean 'seed'? Valid keys: name, seed, task"),
+        ({"self": 1}, "self", "unknown key"),
         ({"data": {"source": "a", "target": "b", "kind": {}}}, "data.kind", "Did you mean 'kinds'?"),
         ({"families": {"a": {"clas": "a:B"}}}, "families.a.clas", "Did you mean 'class'? Valid keys: class, space"),
         ({"data": {"source": "a"}}, "data.target", "missing: the column to predict"),
@@ -178,6 +180,14 @@ def test_the_source_is_relative_to_the_sweep_file(tmp_path) -> None:
     folder.mkdir()
     (folder / "x.yaml").write_text(yaml.safe_dump(LEAST))
     assert SweepSpec.from_file(folder / "x.yaml").data.source == folder / "credit.csv"
+
+
+def test_the_schema_knows_a_good_file_from_a_bad_one() -> None:
+    jsonschema.validate(yaml.safe_load(FULL), schema())
+    jsonschema.validate({**LEAST, "families": ["random-forest"], "preprocessing": {"pca": 3}}, schema())
+    for bad in ({"sead": 1}, {"families": ["random-florest"]}, {"preprocessing": {"numeric": "x"}}, {"seed": "7"}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate({**LEAST, **bad}, schema())
 
 
 def test_the_schema_covers_every_key_with_words_for_each() -> None:
