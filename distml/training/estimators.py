@@ -1,9 +1,8 @@
 """Cohorts of scikit-learn estimators: one process, one copy of the data, members trained one after another."""
 
-import math
 import time
 import warnings
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,11 +12,11 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
-from distml.data.task import FoldArrays, Outline
+from distml.data.task import Outline
 from distml.errors import DistmlError
-from distml.training.cohort import Assignment, Member, RungResult
+from distml.training.cohort import Assignment, Member, RungResult, State
 from distml.training.failures import failure_of
-from distml.training.folds import fold_means
+from distml.training.folds import score_folds
 from distml.training.out_of_bag import OutOfBag
 
 
@@ -74,9 +73,7 @@ class EstimatorCohort:
         start = time.perf_counter()
         trial, resource = one.member.trial, one.member.rungs[one.rung]
         try:
-            folds = self._train(one, resource)
-            scores = fold_means(folds)
-            _refuse_undefined(scores, self.assignment.evaluator.names)
+            scores, folds = score_folds(self.assignment.evaluator, self._train(one, resource))
         except FloatingPointError:
             one.free()
             return RungResult(trial, resource, "diverged", seconds=time.perf_counter() - start)
@@ -85,50 +82,32 @@ class EstimatorCohort:
             seconds = time.perf_counter() - start
             return RungResult(trial, resource, "failed", seconds=seconds, failure=failure_of(error))
         one.rung += 1
-        return RungResult(
-            trial,
-            resource,
-            "finished" if one.rung == len(one.member.rungs) else "running",
-            scores=scores,
-            folds=tuple(fold[self.assignment.evaluator.metric.name] for fold in folds),
-            seconds=time.perf_counter() - start,
-        )
+        state: State = "finished" if one.rung == len(one.member.rungs) else "running"
+        seconds = time.perf_counter() - start
+        gpu_seconds = seconds if _is_on_gpu(one.models[0]) else None
+        return RungResult(trial, resource, state, scores, folds, seconds, gpu_seconds)
 
-    def _train(self, one: _Progress, resource: int) -> list[dict[str, float]]:
-        """Bring a member to its next rung and score it, fold by fold.
-
-        Raises:
-            FloatingPointError: its numbers are no longer finite.
-        """
-        folds = self.assignment.folds
+    def _train(self, one: _Progress, resource: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Bring a member to its next rung; (truth, prediction) of each fold's validation rows."""
+        given = self.assignment
         if not one.models:
-            first = build(self.assignment, one.member)
-            whole = self.assignment.whole
-            if whole is not None and validates_out_of_bag(self.assignment, first):
+            first = build(given, one.member)
+            if given.whole is not None and validates_out_of_bag(given, first):
                 one.models = [first]
-                one.out_of_bag = OutOfBag(whole.x_train, self.assignment.outline)
+                one.out_of_bag = OutOfBag(given.whole.x_train, given.outline)
             else:
-                one.models = [first, *(build(self.assignment, one.member) for _ in folds[1:])]
-        if one.out_of_bag is not None:
-            return self._train_once(one.models[0], one.out_of_bag, resource)
-        return [self._train_fold(model, fold, resource) for model, fold in zip(one.models, folds, strict=True)]
-
-    def _train_fold(self, model: Any, fold: FoldArrays, resource: int) -> dict[str, float]:
-        grow(self.assignment, model, fold.x_train, fold.y_train, resource)
-        prediction = _finite(predicted(model, fold.x_valid, self.assignment.outline))
-        return self.assignment.evaluator(fold.y_valid, prediction)
-
-    def _train_once(self, model: Any, out_of_bag: OutOfBag, resource: int) -> list[dict[str, float]]:
-        whole = self.assignment.whole
-        assert whole is not None
-        grow(self.assignment, model, whole.x_train, whole.y_train, resource)
-        out_of_bag.add(model)
-        prediction, known = out_of_bag.prediction()
-        scores = []
-        for fold in self.assignment.folds:
-            rows = np.flatnonzero(np.isin(whole.train_rows, fold.valid_rows) & known)
-            scores.append(self.assignment.evaluator(whole.y_train[rows], _finite(prediction[rows])))
-        return scores
+                one.models = [first, *(build(given, one.member) for _ in given.folds[1:])]
+        if given.whole is not None and one.out_of_bag is not None:
+            grow(given, one.models[0], given.whole.x_train, given.whole.y_train, resource)
+            one.out_of_bag.add(one.models[0])
+            prediction, known = one.out_of_bag.prediction()
+            for fold in given.folds:
+                rows = np.isin(given.whole.train_rows, fold.valid_rows) & known
+                yield given.whole.y_train[rows], prediction[rows]
+            return
+        for model, fold in zip(one.models, given.folds, strict=True):
+            grow(given, model, fold.x_train, fold.y_train, resource)
+            yield fold.y_valid, predicted(model, fold.x_valid, given.outline)
 
 
 def build(assignment: Assignment, member: Member) -> Any:
@@ -185,18 +164,8 @@ def predicted(model: Any, x: np.ndarray, outline: Outline) -> np.ndarray:
     return probabilities
 
 
-def _finite(prediction: np.ndarray) -> np.ndarray:
-    if not np.isfinite(prediction).all():
-        raise FloatingPointError("the predictions are not finite")
-    return prediction
-
-
-def _refuse_undefined(scores: Mapping[str, float], names: Sequence[str]) -> None:
-    """Raises ValueError where the sweep's metric, the first of `names`, is nan; FloatingPointError where infinite."""
-    if math.isnan(scores[names[0]]):
-        raise ValueError(f"{names[0]} is not defined on any fold: the validation rows lack a class")
-    if math.isinf(scores[names[0]]):
-        raise FloatingPointError(f"{names[0]} is not finite")
+def _is_on_gpu(model: Any) -> bool:
+    return str(getattr(model, "device", "cpu")).startswith(("cuda", "gpu"))
 
 
 @contextmanager

@@ -1,7 +1,36 @@
-"""From the folds' scores to a trial's."""
+"""From the folds' predictions to a trial's scores."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from distml.models.metrics import Evaluator
+
+
+def score_folds(
+    evaluator: Evaluator, folds: Iterable[tuple[np.ndarray, np.ndarray]]
+) -> tuple[dict[str, float], tuple[float, ...]]:
+    """Score pairs of (truth, prediction), a fold each.
+
+    Returns:
+        metric -> mean over the folds, and the sweep's metric fold by fold.
+
+    Raises:
+        FloatingPointError: a prediction or the sweep's metric is not finite.
+        ValueError: the sweep's metric is not defined on any fold.
+    """
+    scored = []
+    for y, prediction in folds:
+        if not np.isfinite(prediction).all():
+            raise FloatingPointError("the predictions are not finite")
+        scored.append(evaluator(y, prediction))
+    means, name = fold_means(scored), evaluator.metric.name
+    if math.isnan(means[name]):
+        raise ValueError(f"{name} is not defined on any fold: the validation rows lack a class")
+    if math.isinf(means[name]):
+        raise FloatingPointError(f"{name} is not finite")
+    return means, tuple(fold[name] for fold in scored)
 
 
 def fold_means(folds: Sequence[Mapping[str, float]]) -> dict[str, float]:

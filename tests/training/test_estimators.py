@@ -15,7 +15,7 @@ from distml.errors import DistmlError
 from distml.models.family import Family
 from distml.models.metrics import Evaluator
 from distml.models.registry import family_names, find_family
-from distml.training.estimators import EstimatorCohort, refit
+from distml.training.estimators import EstimatorCohort, build, refit
 from tests.training.credit import assignment, member
 
 GROWING = [
@@ -269,3 +269,15 @@ def test_estimators_are_not_saved(tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(DistmlError, match="not saved between rungs"):
         cohort.restore(tmp_path / "cohort")
+
+
+def test_xgboost_trains_where_the_cohort_is_put():
+    given = dataclasses.replace(assignment("xgboost"), device="cuda")
+    assert build(given, member()).get_params()["device"] == "cuda"
+    assert build(given, member(device="cpu")).get_params()["device"] == "cpu"  # the user's word goes first
+
+
+def test_what_ran_on_no_gpu_has_no_gpu_seconds():
+    cohort = EstimatorCohort(assignment("xgboost", folds=2, rows=200))
+    cohort.admit([member(rungs=(3,))])
+    assert cohort.advance()[0].gpu_seconds is None
