@@ -89,11 +89,11 @@ def _area(positive: np.ndarray, chances: np.ndarray) -> float | None:
 
 def _numbers(column: pd.Series) -> np.ndarray:
     """(rows, 1): numbers as they are, dates as numbers, categories as codes."""
-    if column.dtype == object:
-        return pd.factorize(column, sort=True)[0].astype(np.float64)[:, None]
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return column.to_numpy(dtype=np.float64)[:, None]
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         return column.astype("datetime64[s]").astype("int64").to_numpy(dtype=np.float64)[:, None]
-    return column.to_numpy(dtype=np.float64)[:, None]
+    return pd.factorize(column, sort=True)[0].astype(np.float64)[:, None]
 
 
 def _identifies(name: str, column: pd.Series) -> bool:

@@ -69,7 +69,7 @@ def read_features(table: pd.DataFrame, options: DataOptions) -> Features:
         elif len(lost):
             cells = ", ".join(map(repr, lost.unique()[:3]))
             warnings.append(
-                f"column {name!r}: {len(lost):,} cells do not read as {kinds[name]} ({cells}): taken as missing"
+                f"column {name!r}: cells that do not read as {kinds[name]} are taken as missing: {len(lost):,} ({cells})"
             )
     return Features(frame, {name: kinds[name] for name in frame.columns}, tuple(warnings), tuple(mistakes))
 
@@ -94,4 +94,6 @@ def moments(table: pd.DataFrame, name: str, kind: str | None) -> tuple[np.ndarra
 
 
 def _empty(where: str, name: str, count: int) -> list[Mistake]:
-    return [Mistake(where, f"{name!r} is empty in {count:,} rows; fill them in or take them out")] if count else []
+    return (
+        [Mistake(where, f"{name!r} has empty cells ({count:,}); fill them in or take their rows out")] if count else []
+    )

@@ -84,7 +84,7 @@ def load_dataset(options: DataOptions) -> Dataset:
 
     warnings = [*features.warnings]
     if lost := int((~target.known).sum()):
-        warnings.append(f"{lost:,} of {len(table):,} rows have no target and are left out")
+        warnings.append(f"rows without a target are left out: {lost:,} of {len(table):,}")
     frame = features.frame[target.known].reset_index(drop=True)
     empty = [name for name, missing in frame.iloc[splits.train].isna().all().items() if missing]
     warnings += [f"column {name!r} is empty in all training rows and left out" for name in empty]

@@ -20,7 +20,7 @@ class DateFeatures(TransformerMixin, BaseEstimator):
         for name in X.columns:
             dates = X[name]
             days = (dates - pd.Timestamp(0)) / pd.Timedelta(days=1)
-            features += [days, dates.dt.dayofyear, dates.dt.dayofweek]
+            features += [days, dates.dt.day_of_year, dates.dt.day_of_week]
         return np.column_stack([np.asarray(feature, dtype=np.float64) for feature in features])
 
     def __sklearn_is_fitted__(self) -> bool:

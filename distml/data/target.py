@@ -41,7 +41,7 @@ def read_target(column: pd.Series, task: Task | None, positive: Any) -> Target:
         return _values(column, positive)
     if kind in ("date", "text") and task is None:
         what = "dates" if kind == "date" else f"free text ({column.nunique():,} different values)"
-        raise _mistakes("data.target", f"{name!r} holds {what}: neither classes nor numbers")
+        raise _mistakes("data.target", f"{name!r} holds {what}; if these are classes, say task: classification")
     cells = _as(column, "numeric" if kind == "numeric" else "categorical")
     known = cells.notna().to_numpy()
     codes, labels = pd.factorize(cells[known], sort=True)

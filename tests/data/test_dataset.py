@@ -146,7 +146,7 @@ def test_rows_without_a_target_are_left_out_and_counted(tmp_path):
     dataset = loaded(tmp_path, pd.DataFrame({"x": X, "y": target}))
     assert len(dataset.frame) == len(dataset.y) == 118
     np.testing.assert_allclose(dataset.frame["x"], np.delete(X, [3, 50]))
-    assert "2 of 120 rows have no target and are left out" in dataset.warnings
+    assert "rows without a target are left out: 2 of 120" in dataset.warnings
 
 
 def test_empty_and_text_columns_are_left_out_with_a_warning(tmp_path):
@@ -166,7 +166,7 @@ def test_only_empty_columns_are_a_mistake(tmp_path):
 def test_few_unreadable_cells_are_a_warning(tmp_path):
     cells = ["7"] * 119 + ["lots"]
     dataset = loaded(tmp_path, pd.DataFrame({"x": X, "n": cells, "y": HALVES}), kinds={"n": "numeric"})
-    assert "column 'n': 1 cells do not read as numeric ('lots'): taken as missing" in dataset.warnings
+    assert "column 'n': cells that do not read as numeric are taken as missing: 1 ('lots')" in dataset.warnings
     assert dataset.frame["n"].isna().sum() == 1
 
 
@@ -183,8 +183,8 @@ def test_group_and_time_columns_are_no_features(tmp_path):
 
 def test_empty_cells_to_split_by_are_a_mistake(tmp_path):
     frame = pd.DataFrame({"x": X, "who": [None, *range(119)], "y": HALVES})
-    assert mistakes(tmp_path, frame, group="who")["data.group"].startswith("'who' is empty in 1 rows")
-    assert mistakes(tmp_path, frame, time="who")["data.time"].startswith("'who' is empty in 1 rows")
+    assert mistakes(tmp_path, frame, group="who")["data.group"].startswith("'who' has empty cells (1)")
+    assert mistakes(tmp_path, frame, time="who")["data.time"].startswith("'who' has empty cells (1)")
 
 
 def test_layout_is_of_the_training_rows_alone(tmp_path):

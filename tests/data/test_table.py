@@ -40,7 +40,10 @@ def test_byte_order_mark_is_no_part_of_a_name(tmp_path):
 
 
 def test_json_text_may_hold_line_separators(tmp_path):
-    assert read_table(write(tmp_path / "t.jsonl", '{"a": "x\u2028y"}\n\n{"a": "z"}\n'))["a"].tolist() == ["x\u2028y", "z"]
+    assert read_table(write(tmp_path / "t.jsonl", '{"a": "x\u2028y"}\n\n{"a": "z"}\n'))["a"].tolist() == [
+        "x\u2028y",
+        "z",
+    ]
 
 
 def test_parquet_index_with_a_name_is_a_column(tmp_path):
