@@ -68,9 +68,8 @@ def read_features(table: pd.DataFrame, options: DataOptions) -> Features:
             mistakes.append(Mistake(f"data.kinds.{name}", f"{lost.iloc[0]!r} does not read as {kinds[name]}"))
         elif len(lost):
             cells = ", ".join(map(repr, lost.unique()[:3]))
-            warnings.append(
-                f"column {name!r}: cells that do not read as {kinds[name]} are taken as missing: {len(lost):,} ({cells})"
-            )
+            what = f"cells that do not read as {kinds[name]} are taken as missing: {len(lost):,} ({cells})"
+            warnings.append(f"column {name!r}: {what}")
     return Features(frame, {name: kinds[name] for name in frame.columns}, tuple(warnings), tuple(mistakes))
 
 
