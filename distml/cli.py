@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -60,20 +61,27 @@ def main() -> None:
     """Run the command line: exit 0 good, 1 nothing came of it, 2 the user's mistake, 130 interrupted."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a '±' must not end a sweep on an ASCII terminal
-    debug = "--debug" in sys.argv
+    sys.path.append(str(Path.cwd()))  # for a user's own `class: my_package.module:MyModule`; hides no installed package
     try:
         app(prog_name="distml")
-    except DistmlError as error:
-        if debug:
-            raise
-        typer.echo(str(error), err=True)
-        sys.exit(2)
     except Exception as error:
-        if debug:
+        if "--debug" in sys.argv:
             raise
+        if isinstance(error, DistmlError):
+            _complain(str(error))
+            sys.exit(2)
         fault = f"{type(error).__name__}: {error}"
-        typer.echo(f"a fault in distml itself: {fault}\n  where: the same command with --debug", err=True)
+        _complain(f"a fault in distml itself: {fault}\n  where: the same command with --debug")
         sys.exit(1)
+
+
+def _complain(message: str) -> None:
+    """Say it on standard error; on a terminal broken between words."""
+    if sys.stderr.isatty():
+        from distml.report.layout import wrapped
+
+        message = wrapped(message, shutil.get_terminal_size().columns)
+    typer.echo(message, err=True)
 
 
 @app.command()
@@ -89,29 +97,31 @@ def sweep(
     debug: Debug = False,
 ) -> None:
     """Run a sweep, or go on with it."""
-    from distml.report import detail
-    from distml.report.console import console, show
-    from distml.report.loaded import load
+    from distml.report.console import console
     from distml.report.screen import watcher
-    from distml.sweep.reading import read_sweep
-    from distml.sweep.run import run_sweep
 
     again = shlex.join(["distml", *sys.argv[1:]])
-    spec = read_sweep(file, set_)
-    out = console()
-    seen = watcher(out)
+    seen = watcher(console())  # before the imports that take seconds
     try:
+        from distml.sweep.reading import read_sweep
+        from distml.sweep.run import run_sweep
+
+        spec = read_sweep(file, set_)
         outcome = run_sweep(spec, runs=runs, address=address, fork=fork, watcher=seen, verbose=verbose)
     except KeyboardInterrupt:
         typer.echo(f"interrupted; go on with: {again}", err=True)
         raise typer.Exit(INTERRUPTED) from None
     finally:
         seen.closed()  # the terminal must get its cursor back whatever happened
+
+    from distml.report import detail
+    from distml.report.loaded import load
+
     found = load(outcome.name, runs)
     if outcome.state == "nothing":
         typer.echo(detail.nothing(found), err=True)
         raise typer.Exit(1)
-    show(out, *detail.ended(found))
+    _show(*detail.ended(found))
     if outcome.state != "done":
         typer.echo(f"{outcome.state}; go on with: {again}", err=True)
     if outcome.state == "interrupted":
@@ -120,7 +130,7 @@ def sweep(
 
 @app.command()
 def validate(file: File, set_: Set = [], runs: Runs = Path("runs"), debug: Debug = False) -> None:  # noqa: B006
-    """Report all mistakes in a sweep file and its data, at once."""
+    """Report all mistakes in a sweep file, at once."""
     from distml.sweep.preflight import preflight
     from distml.sweep.reading import read_sweep
 
@@ -138,7 +148,7 @@ def plan(
     as_: As = Format.table,
     debug: Debug = False,
 ) -> None:
-    """Print the resolved sweep file, what would run where, and an estimate of the time."""
+    """Show what a sweep would do, and how long it takes."""
     import psutil
 
     from distml.hardware.devices import devices
@@ -167,7 +177,7 @@ def schema() -> None:
 
 @app.command("list")
 def list_sweeps(runs: Runs = Path("runs"), as_: As = Format.table) -> None:
-    """List the sweeps in a runs folder, the one that grew last first."""
+    """List the sweeps, the youngest first."""
     from distml.report import listing
     from distml.report.loaded import LoadedSweep
     from distml.sweep.runs import list_runs
@@ -183,7 +193,7 @@ def list_sweeps(runs: Runs = Path("runs"), as_: As = Format.table) -> None:
 
 @app.command()
 def status(name: Name, runs: Runs = Path("runs"), as_: DetailAs = DetailFormat.table) -> None:
-    """Show how a sweep stands: what runs, and why trials wait."""
+    """Show what runs, and why trials wait."""
     from distml.report import listing
     from distml.report.loaded import load
 
@@ -200,7 +210,7 @@ def stop(
     now: Annotated[bool, typer.Option("--now", help="do not wait for running trials to finish")] = False,
     runs: Runs = Path("runs"),
 ) -> None:
-    """End a running sweep; the same `distml sweep FILE` goes on with it later."""
+    """End a running sweep; it can go on later."""
     from distml.sweep.runs import find_run
 
     folder = find_run(runs, name)
@@ -230,7 +240,7 @@ def leaderboard(name: Name, runs: Runs = Path("runs"), as_: As = Format.table) -
 @app.command()
 def show(
     name: Name,
-    trial: Annotated[str | None, typer.Argument(metavar="[TRIAL]", help="one of its trials, like t0007")] = None,
+    trial: Annotated[str | None, typer.Argument(metavar="TRIAL", help="one of its trials, like t0007")] = None,
     runs: Runs = Path("runs"),
     as_: DetailAs = DetailFormat.table,
 ) -> None:
@@ -251,15 +261,18 @@ def show(
 
 @app.command()
 def rerun(name: Name, trial: Trial, runs: Runs = Path("runs"), debug: Debug = False) -> None:
-    """Train one recorded trial again and compare the scores; exit 1 where they differ."""
+    """Train a recorded trial again and compare."""
     from distml.report.loaded import load
     from distml.report.text import score
-    from distml.sweep.run import rerun_trial
 
     found = load(name, runs)
-    again = rerun_trial(found.folder, found.trial(trial).trial)
+    recorded = found.trial(trial)
+
+    from distml.sweep.rerun import rerun_trial  # torch and scikit-learn stand behind it
+
+    again = rerun_trial(found.folder, recorded.trial)
     same = again.score == again.recorded
-    verdict = "the same" if same else f"differs by {again.score - again.recorded:.2g}"
+    verdict = "the same" if same else f"differs by {again.difference:.2g}"
     typer.echo(f"{trial}   {found.metric} {score(again.score)}, recorded {score(again.recorded)}: {verdict}")
     if not same:
         raise typer.Exit(1)
@@ -267,7 +280,7 @@ def rerun(name: Name, trial: Trial, runs: Runs = Path("runs"), debug: Debug = Fa
 
 @app.command()
 def doctor(runs: Runs = Path("runs"), as_: As = Format.table) -> None:
-    """Check versions, devices, storage and Ray, and say what to do about each finding."""
+    """Check this machine, and say what to mend."""
     from distml.report import doctor
 
     findings = doctor.examine(runs)

@@ -1,5 +1,7 @@
 """Columns and phrases that fit the width they are given."""
 
+import re
+import textwrap
 from collections.abc import Sequence
 
 from rich.cells import cell_len
@@ -20,6 +22,24 @@ def phrases(parts: Sequence[str], width: int) -> list[str]:
         else:
             lines.append(part)
     return lines
+
+
+def wrapped(message: str, width: int) -> str:
+    """A message broken between words; a line's rest stands under what follows its first gap, or under its beginning.
+
+    >>> print(wrapped("credit.yaml has 1 mistake:\\n  data.target  'defualt' is not a column", 30))
+    credit.yaml has 1 mistake:
+      data.target  'defualt' is
+                   not a column
+    """
+    lines = []
+    for line in message.splitlines():
+        before = re.match(r" *\S.*? {2,}| *", line)
+        indent = len(before[0]) if before and len(before[0]) <= width // 2 else 0
+        lines += textwrap.wrap(
+            line, width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False
+        ) or [""]
+    return "\n".join(lines)
 
 
 class Phrases:

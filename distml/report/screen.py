@@ -22,7 +22,11 @@ _PLAIN_WIDTH = 110  # cells: how long lines in a log may get
 
 def watcher(out: Console) -> Watcher:
     """The watcher that suits where `out` leads."""
-    return LiveScreen(out) if out.is_terminal else PlainLines(out)
+    if not out.is_terminal:
+        return PlainLines(out)
+    screen = LiveScreen(out)
+    screen.start()
+    return screen
 
 
 def head(opening: Opening, width: int) -> list[str]:
@@ -85,9 +89,13 @@ class LiveScreen:
         self._closing = False
         self._live = Live(get_renderable=self.render, console=out, refresh_per_second=2, auto_refresh=True)
 
-    def opened(self, opening: Opening) -> None:
-        show(self._out, *head(opening, self._out.width))
+    def start(self) -> None:
+        """Show that something happens: imports and Ray take some seconds."""
         self._live.start()
+
+    def opened(self, opening: Opening) -> None:
+        self._live.start()
+        show(self._out, *head(opening, self._out.width))
 
     def progress(self, progress: Progress) -> None:
         self._progress, self._received = progress, self._clock()
@@ -98,6 +106,7 @@ class LiveScreen:
     def closed(self) -> None:
         self._closing = True
         if self._live.is_started:
+            self._live.transient = self._progress is None
             self._live.refresh()
             self._live.stop()
 
@@ -105,7 +114,7 @@ class LiveScreen:
         """The screen at this moment; the clock goes on between two reports."""
         progress = self._progress
         if progress is None:
-            return Text("" if self._closing else "\nstarting", style="dim")
+            return Text("checking the sweep, starting Ray", style="dim")
         bars = _bars(progress.families, self._out.width)
         if self._closing:
             return Group(Text(), bars)

@@ -52,9 +52,15 @@ def roughly(seconds: float) -> str:
 
 
 def amount(value: float | None) -> str:
-    """Seconds or joules in a column: one decimal below a thousand, separated thousands above."""
+    """Seconds or joules in a column: one decimal below a thousand, separated thousands above.
+
+    >>> amount(6.21), amount(0.01), amount(43210.0), amount(None)
+    ('6.2', '<0.1', '43,210', '-')
+    """
     if value is None:
         return UNKNOWN
+    if 0 < value < 0.05:
+        return "<0.1"
     return f"{value:.1f}" if value < 1000 else f"{value:,.0f}"
 
 

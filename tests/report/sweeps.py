@@ -80,6 +80,5 @@ def write_sweep(runs: Path, *more, name="credit", events=EVENTS) -> RunFolder:
     """A run's folder as a driver leaves it."""
     folder = RunFolder(runs, name)
     with folder.writer() as confirm, Journal(folder.journal, confirm) as journal:
-        for event in (*events, *more):
-            journal.append({"at": 1000.0, **event})
+        journal.append(*({"at": 1000.0, **event} for event in (*events, *more)))
     return folder

@@ -50,7 +50,8 @@ def test_status_of_a_running_sweep_shows_cohorts_and_what_waits(tmp_path):
         found = load("credit", tmp_path)
     assert drawn(status_lines(found)) == [
         "credit   running   0:30",
-        "3 done (1 stopped early)   1 running   1 diverged   1 failed (1 code)   best t0002 random-forest 0.7900 ± 0.0100",
+        "3 done (1 stopped early)   1 running   1 diverged   1 failed (1 code)"
+        "   best t0002 random-forest 0.7900 ± 0.0100",
         "",
         "cohort   family          trials   rung   device   slot",
         "c002     random-forest        1     50   cpu      -",

@@ -4,10 +4,10 @@ import doctest
 
 import pytest
 
-from distml.report import screen, text
+from distml.report import layout, screen, text
 
 
-@pytest.mark.parametrize("module", [text, screen])
+@pytest.mark.parametrize("module", [text, screen, layout])
 def test_the_examples_in_the_docstrings_hold(module):
     result = doctest.testmod(module)
     assert result.attempted > 0
