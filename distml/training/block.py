@@ -1,0 +1,91 @@
+"""One block of lanes of one age, trained from epoch to epoch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from distml.data.task import FoldArrays
+from distml.training.optimisers import Course, Update
+from distml.training.order import row_order
+
+
+@dataclass
+class Lane:
+    """One member on one fold: one row of every tensor that a cohort keeps."""
+
+    trial: str
+    fold: int
+    seed: int  # of its own order of rows
+    course: Course
+
+
+class Step(Protocol):
+    """A batched training step, bound to the tensors of one block."""
+
+    def __call__(self, index: Tensor, epoch: int, batch: int) -> None:
+        """Fill the gradient of all members' weights. index: (members x rows,) places in the table."""
+
+
+class Learner(Protocol):
+    """How networks of one structure are trained as one."""
+
+    def state_of(self, module: Any) -> dict[str, Tensor]:
+        """What sets one network apart from others of its structure: 'weights' (size,) and more."""
+
+    def load(self, module: Any, state: Mapping[str, Tensor]) -> None:
+        """Put one member's state into a network of the same structure."""
+
+    def table(self, x: Tensor) -> Tensor:
+        """x: (rows, features) as `bind` wants it."""
+
+    def bind(self, state: Mapping[str, Tensor], gradient: Tensor, x: Tensor, y: Tensor, rows: int) -> Step:
+        """A step on batches of `rows` rows of the table x, y; state and gradient: (members, ...)."""
+
+
+class Table:
+    """All folds' training and validation rows, on the device once."""
+
+    def __init__(self, folds: Sequence[FoldArrays], learner: Learner, dtype: torch.dtype, device: torch.device) -> None:
+        def put(x: Any) -> Tensor:
+            return torch.from_numpy(x).to(device, dtype)
+
+        self.rows = [len(fold.x_train) for fold in folds]
+        self.starts = [sum(self.rows[:fold]) for fold in range(len(folds))]
+        self.x = torch.cat([learner.table(put(fold.x_train)) for fold in folds])
+        y = torch.cat([torch.from_numpy(fold.y_train) for fold in folds]).to(device)
+        self.y = y.to(dtype) if y.is_floating_point() else y
+        self.valid = [put(fold.x_valid) for fold in folds]
+
+
+def train_block(
+    learner: Learner, table: Table, lanes: Sequence[Lane], state: dict[str, Tensor], first: int, last: int,
+    batch_size: int,
+) -> None:  # fmt: skip
+    """Train lanes from epoch `first` to epoch `last`, in place.
+
+    state: (lanes, ...) tensors as the learner keeps them, and 'slot.0', 'slot.1' of the optimiser. All lanes are at
+    epoch `first`, and have equally many training rows and the same kind of optimiser.
+    """
+    rows = table.rows[lanes[0].fold]
+    size = min(batch_size, rows)
+    batches, left = divmod(rows, size)
+    steps = batches + bool(left)
+    weights, gradient = state["weights"], torch.empty_like(state["weights"])
+    slots = [state[name] for name in sorted(state) if name.startswith("slot.")]
+    held = {name: value for name, value in state.items() if not name.startswith("slot.")}
+    whole = learner.bind(held, gradient, table.x, table.y, size)
+    rest = learner.bind(held, gradient, table.x, table.y, left) if left else None
+    for epoch in range(first, last):
+        update = Update([lane.course for lane in lanes], epoch * steps, (epoch + 1) * steps, weights)
+        orders = [row_order(lane.seed, epoch, rows) + table.starts[lane.fold] for lane in lanes]
+        order = torch.stack(orders).to(table.x.device, non_blocking=True)
+        index = order[:, : batches * size].view(len(lanes), batches, size).transpose(0, 1).reshape(batches, -1)
+        for batch in range(batches):
+            whole(index[batch], epoch, batch)
+            update(batch, weights, gradient, slots)
+        if rest is not None:
+            rest(order[:, batches * size :].reshape(-1), epoch, batches)
+            update(batches, weights, gradient, slots)

@@ -1,0 +1,98 @@
+"""LightningModules as cohorts meet them: made from a member's parameters, told of their training, asked to predict."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from distml.data.task import FoldArrays, Outline
+from distml.models.family import Params
+from distml.training.cohort import Assignment
+from distml.training.order import fold_seed
+
+_BATCH_SIZE = 256
+_PREDICTED_ROWS = 16384  # at a time: bounds the memory that a prediction takes
+
+
+@dataclass
+class TrainingFacts:
+    """What a module may ask its trainer about, where the cohort stands in for one."""
+
+    max_epochs: int
+    num_training_batches: int
+    current_epoch: int = 0
+    global_step: int = 0
+
+    @property
+    def estimated_stepping_batches(self) -> int:
+        return self.max_epochs * self.num_training_batches
+
+
+def make_module(assignment: Assignment, params: Params, seed: int, fold: int, epochs: int) -> Any:
+    """A member's network for one fold, untrained: its weights follow from (seed, fold).
+
+    A module with a method `observe_targets` is shown the fold's training targets once, as a tensor (rows,).
+    """
+    resource = assignment.family.resource
+    given = {resource: epochs, **params} if resource else dict(params)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(fold_seed(seed, fold))  # torch.manual_seed without its 0.5 ms for CUDA
+        module = assignment.family.build(given, assignment.outline, fold_seed(seed, fold))
+    if hasattr(module, "observe_targets"):
+        module.observe_targets(torch.from_numpy(assignment.folds[fold].y_train))
+    return module
+
+
+def batch_size_of(params: Params, module: Any) -> int:
+    """The batch size that the parameters or the module name."""
+    return int(params.get("batch_size") or getattr(module, "hparams", {}).get("batch_size", _BATCH_SIZE))  # type: ignore[arg-type]
+
+
+def batches_of(fold: FoldArrays, batch_size: int) -> int:
+    """Training steps an epoch; the last batch holds what rows are left."""
+    return math.ceil(len(fold.x_train) / batch_size)
+
+
+@torch.no_grad()
+def predictions(module: Any, x: Tensor, outline: Outline) -> np.ndarray:
+    """x: (rows, features) -> (rows, classes) probabilities or (rows,) values, as float64.
+
+    By the module's own `predict(x)`; without one, its forward gives values, or logits for sigmoid or softmax.
+    """
+    module.eval()
+    parts = [_predicted(module, part, outline) for part in torch.split(x, _PREDICTED_ROWS)]
+    return torch.cat(parts).double().cpu().numpy()
+
+
+def _predicted(module: Any, x: Tensor, outline: Outline) -> Tensor:
+    if hasattr(module, "predict"):
+        return module.predict(x)
+    output = module(x)
+    if output.shape[-1] == 1 and output.ndim == 2:
+        output = output.squeeze(-1)
+    if outline.task == "regression":
+        return output
+    if output.ndim == 2:
+        return torch.softmax(output, -1)
+    positive = torch.sigmoid(output)
+    return torch.stack([1 - positive, positive], -1)
+
+
+def write_checkpoint(module: Any, params: Params, outline: Outline, path: Path) -> None:
+    """Write an ordinary Lightning checkpoint, which `load_from_checkpoint(path)` of the module's class opens.
+
+    Where the module saved no hyperparameters of its own, those it was made from are written.
+    """
+    trainer = pl.Trainer(accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False)
+    trainer.strategy.connect(module)
+    trainer.save_checkpoint(path, weights_only=True)
+    if not module.hparams:
+        told = {name: getattr(outline, name) for name in ("features", "classes", "cardinalities", "task")}
+        held = torch.load(path, weights_only=True)
+        held["hyper_parameters"] = {**told, **params}
+        torch.save(held, path)

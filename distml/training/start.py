@@ -1,0 +1,21 @@
+"""Which kind of cohort an assignment gets."""
+
+from distml.models.family import Params
+from distml.training.cohort import Assignment, Cohort
+
+
+def start_cohort(assignment: Assignment, params: Params) -> tuple[Cohort, str]:
+    """A cohort for members of the structure that `params`, those of any member, have; and why it is this kind."""
+    if assignment.family.engine == "estimator":
+        from distml.training.estimators import EstimatorCohort
+
+        return EstimatorCohort(assignment), "estimators train one after another, in one process"
+    from distml.training.solo import SoloCohort  # imports torch only where a network trains
+    from distml.training.stacked import StackedCohort
+    from distml.training.suitability import why_not_stackable
+
+    reason = why_not_stackable(assignment, params)
+    if reason is not None:
+        return SoloCohort(assignment), f"trains solo: {reason}"
+    cohort = StackedCohort(assignment, params)
+    return cohort, f"trains as one network: {cohort.notes[0]}"
