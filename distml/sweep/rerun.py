@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass
 
+from distml.data.variant import variant_from
 from distml.errors import DistmlError, did_you_mean
 from distml.sweep.journal import read
-from distml.sweep.preflight import preflight
-from distml.sweep.records import replay
+from distml.sweep.params import split_params
+from distml.sweep.preflight import Checked, preflight
+from distml.sweep.records import TrialRecord, replay
 from distml.sweep.runs import RunFolder
-from distml.sweep.solo import train_again
 from distml.sweep.spec import SweepSpec
+from distml.sweep.variants import prepared, scores_out_of_bag
+from distml.training.cohort import Assignment, Member, RungResult
+from distml.training.start import start_cohort
 
 
 @dataclass(frozen=True)
@@ -39,11 +43,28 @@ def rerun_trial(folder: RunFolder, trial: str) -> Rerun:
     checked = preflight(SweepSpec.from_mapping(record.spec or {}, folder.name))
     recorded = found.score(checked.metric.name)
     if recorded is None:
-        raise DistmlError(f"{trial} {found.state}: it has no score to compare with; see distml show {folder.name} {trial}")
+        raise DistmlError(
+            f"{trial} {found.state}: it has no score to compare with; see distml show {folder.name} {trial}"
+        )
     if checked.dataset.sha256 != record.openings[-1]["data_sha256"]:
         raise DistmlError(f"{checked.spec.data.source} has changed since {trial} was trained on it")
-    family = checked.families[found.family][0]
-    result = train_again(checked.dataset, family, checked.evaluator, found, checked.spec)
+    result = _train_again(checked, found)
     if result.failure is not None:
         raise DistmlError(f"{trial} failed this time: {result.failure.error}")
     return Rerun(trial, checked.metric.name, result.resource, recorded, result.scores[checked.metric.name])
+
+
+def _train_again(checked: Checked, trial: TrialRecord) -> RungResult:
+    """Train a recorded trial on the same folds, with the same seed, to the size it had reached."""
+    family = checked.families[trial.family][0]
+    params, choices = split_params(trial.params)
+    variant = variant_from(choices)
+    out_of_bag = scores_out_of_bag(family, variant, checked.spec)
+    arrays = prepared(checked.dataset, variant, out_of_bag, checked.spec.seed)
+    assignment = Assignment(family, arrays.outline, arrays.folds, checked.evaluator, arrays.whole)
+    cohort, _ = start_cohort(assignment, params)
+    cohort.admit([Member(trial.trial, params, trial.seed, tuple(rung.resource for rung in trial.rungs))])
+    result = cohort.advance()[0]
+    while result.state == "running":
+        result = cohort.advance()[0]
+    return result

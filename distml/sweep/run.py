@@ -11,10 +11,13 @@ from typing import Any, Literal
 
 import ray
 
+from distml.data.arrays import outline, prepare_whole
+from distml.data.variant import variant_from
 from distml.errors import DistmlError
 from distml.sweep.differences import differences
 from distml.sweep.journal import Journal, JournalFull
-from distml.sweep.parts import family_plans, full_size, trial_quotas
+from distml.sweep.params import split_params
+from distml.sweep.parts import family_plans, full_size, size_of, trial_quotas
 from distml.sweep.preflight import Checked, preflight
 from distml.sweep.progress import Opening, Watcher
 from distml.sweep.provenance import git_revision, versions
@@ -23,10 +26,12 @@ from distml.sweep.resources import check_resources, placement, slots_of
 from distml.sweep.runs import RunFolder
 from distml.sweep.search import CohortOrder, Search
 from distml.sweep.session import Session, ray_session
-from distml.sweep.solo import score_on_holdout
 from distml.sweep.spec import SweepSpec
+from distml.sweep.tune.controller import CohortRun
+from distml.sweep.tune.worker import Prepared, Start
 from distml.sweep.variants import Variants
 from distml.sweep.watching import note_of, snapshot
+from distml.training.cohort import Member, RungResult
 
 CloseReason = Literal["budget", "exhausted", "stopped", "interrupted"]
 
@@ -120,6 +125,7 @@ class _Driver:
         self._message = ""
         self._interrupted = threading.Event()
         self._stop: CloseReason | None = None
+        self._holdout_failure: str | None = None
         self._shown = 0.0
 
     def run(self) -> Outcome:
@@ -130,20 +136,20 @@ class _Driver:
         self._tell_opening(search)
         with _on_interrupt(self._interrupted):
             try:
-                if not search.done:
-                    self._train(search)
-                self._show(search, force=True)
+                self._train(search)
                 reason = self._stop or ("exhausted" if search.exhausted else "budget")
-                self._holdout(search)
             except KeyboardInterrupt:
                 reason = "interrupted"
+            self._show(search, force=True)
             self._write([{"event": "closed", "reason": reason, "seconds": self._elapsed()}])
+        if self._holdout_failure is not None:
+            raise DistmlError(self._holdout_failure)
         if self._watcher is not None:
             self._watcher.closed()
         found = best_trial(record, self._metric.name, self._metric.greater_is_better)
         state: Literal["done", "interrupted", "stopped", "nothing"] = "done"
         if reason in ("interrupted", "stopped"):
-            state = reason  # type: ignore[assignment]
+            state = reason
         elif found is None:
             state = "nothing"
         return Outcome(self._checked.spec.name, self._folder.path, state)
@@ -160,6 +166,7 @@ class _Driver:
         opened = {
             "event": "opened", "at": time.time(), "spec": self._checked.resolved,
             "data_sha256": self._checked.dataset.sha256, "quotas": trial_quotas(self._checked),
+            "greater_is_better": self._metric.greater_is_better,
             "versions": versions(), "git": git_revision(Path.cwd()),
         }  # fmt: skip
         search.resume([*earlier, opened])
@@ -188,24 +195,32 @@ class _Driver:
     # --- training
 
     def _train(self, search: Search) -> None:
-        from distml.sweep.tune.controller import CohortRun
-        from distml.sweep.tune.worker import Start
-
-        def letter(order: CohortOrder) -> Start:
-            family = self._checked.families[order.family][0]
-            return Start(
-                order=order, family=family, evaluator=self._checked.evaluator,
-                prepared=self._variants.ref(family, search.record.trials[order.members[0].trial].params),
-                checkpoint=self._folder.checkpoint(order.cohort),
-                threads=self._checked.spec.resources_of(order.family).cpu,
-                device="cuda" if placement(self._checked, order.family, self._session).get("GPU") else "cpu",
-            )  # fmt: skip
-
         CohortRun(
-            search, letter=letter, slots=self._slots, tick=lambda: self._tick(search),
+            search,
+            letter=lambda order: self._letter(search, order),
+            finale=lambda: self._holdout_letter(search),
+            on_finale=lambda result: self._take_holdout(search, result),
+            slots=self._slots,
+            tick=lambda: self._tick(search),
             resources={name: placement(self._checked, name, self._session) for name in self._checked.families},
             storage=self._session.scratch / "tune",
-        ).run()  # fmt: skip
+        ).run()
+
+    def _letter(self, search: Search, order: CohortOrder) -> Start:
+        family = self._checked.families[order.family][0]
+        params = search.record.trials[order.members[0].trial].params
+        return self._start(order, self._variants.ref(family, params), self._checked.spec.resources_of(order.family).cpu)
+
+    def _start(self, order: CohortOrder, arrays: "ray.ObjectRef[Prepared]", threads: int) -> Start:
+        return Start(
+            order=order,
+            family=self._checked.families[order.family][0],
+            evaluator=self._checked.evaluator,
+            prepared=arrays,
+            checkpoint=self._folder.checkpoint(order.cohort),
+            threads=threads,
+            device="cuda" if placement(self._checked, order.family, self._session).get("GPU") else "cpu",
+        )
 
     def _tick(self, search: Search) -> bool:
         """Look at the clock, the user and the disk; True: end at once."""
@@ -220,7 +235,7 @@ class _Driver:
             search.close()
             return request == "now"
         minutes = self._checked.spec.budget.minutes
-        if minutes is None or self._elapsed() < 60 * minutes:
+        if minutes is None or self._elapsed() < 60 * minutes or search.done:
             return False
         self._stop = "budget"
         search.close()
@@ -244,23 +259,26 @@ class _Driver:
 
     # --- ending
 
-    def _holdout(self, search: Search) -> None:
-        """Score the winner once on the held-out rows; not again for a winner that has been."""
-        record = search.record
-        best = best_trial(record, self._metric.name, self._metric.greater_is_better)
-        if best is None or best.trial == record.winner or self._stop == "interrupted":
-            return
+    def _holdout_letter(self, search: Search) -> Start | None:
+        """Train the winner on all training rows and score it once on the held-out ones; a known winner not again."""
+        best = best_trial(search.record, self._metric.name, self._metric.greater_is_better)
+        if best is None or best.trial == search.record.winner or self._stop == "interrupted":
+            return None
         family = self._checked.families[best.family][0]
-        asked = placement(self._checked, best.family, self._session)
+        params, choices = split_params(best.params)
+        member = Member(best.trial, params, best.seed, (size_of(family, params),))
+        whole = prepare_whole(self._checked.dataset, variant_from(choices), self._checked.spec.seed)
+        arrays = ray.put(Prepared(outline(self._checked.dataset, whole), (whole,), None))
         # Nothing else runs now: on one machine, the winner may use all of it.
-        cpus = int(self._session.cpus if self._session.is_local else asked["CPU"])
-        task = ray.remote(score_on_holdout).options(num_cpus=cpus, num_gpus=asked.get("GPU", 0))
-        ref = task.remote(self._checked.dataset, family, self._checked.evaluator, best, self._checked.spec, cpus)
-        result = _wait_for(ref, self._interrupted)
+        cpus = self._session.cpus if self._session.is_local else self._checked.spec.resources_of(best.family).cpu
+        return self._start(CohortOrder("holdout", best.family, (member,)), arrays, cpus)
+
+    def _take_holdout(self, search: Search, result: RungResult) -> None:
         if result.failure is not None:
-            raise DistmlError(f"{best.trial} could not be trained on all training rows: {result.failure.error}")
-        winner = {"event": "winner", "trial": best.trial, "holdout": dict(result.scores), "seconds": result.seconds}
-        record.apply(winner)
+            self._holdout_failure = f"{result.trial} failed on all training rows: {result.failure.error}"
+            return
+        winner = {"event": "winner", "trial": result.trial, "holdout": dict(result.scores), "seconds": result.seconds}
+        search.record.apply(winner)
         self._write([winner])
 
     def _write(self, events: Sequence[Mapping[str, Any]]) -> None:
@@ -278,15 +296,6 @@ class _Driver:
             else:
                 self._message = ""
                 return
-
-
-def _wait_for(ref: Any, interrupted: threading.Event) -> Any:
-    while True:
-        ready, _ = ray.wait([ref], timeout=0.2)
-        if ready:
-            return ray.get(ref)
-        if interrupted.is_set():
-            raise KeyboardInterrupt
 
 
 @contextlib.contextmanager

@@ -68,9 +68,13 @@ def ray_session(address: str | None, *, dashboard: bool, verbose: bool) -> Itera
             raise DistmlError(f"Ray {where} did not answer: {error}\n  what to try: distml doctor") from error
         found = ray.cluster_resources()
         yield Session(
-            is_local=address is None, place=_place(address, found), cpus=int(found.get("CPU", 0)), gpus=found.get("GPU", 0.0),
-            dashboard=f"http://{context.dashboard_url}" if context.dashboard_url else None, scratch=scratch,
-        )  # fmt: skip
+            is_local=address is None,
+            place=_place(address, found),
+            cpus=int(found.get("CPU", 0)),
+            gpus=found.get("GPU", 0.0),
+            dashboard=f"http://{context.dashboard_url}" if context.dashboard_url else None,
+            scratch=scratch,
+        )
     finally:
         ray.shutdown()
         shutil.rmtree(scratch, ignore_errors=True)

@@ -12,7 +12,7 @@ from ray.tune.search import Searcher
 
 from distml.sweep.search import CohortOrder, Search
 from distml.sweep.tune.worker import CohortTrainable, Desk, Start
-from distml.training.cohort import Failure, FailureClass
+from distml.training.cohort import Failure, FailureClass, RungResult
 
 Clock = Callable[[], float]
 
@@ -40,10 +40,10 @@ class _CohortSearcher(Searcher):
         return True
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        if self._run.search.done:
-            return Searcher.FINISHED
         order = self._run.next_order()
-        return None if order is None else {"cohort": order.cohort, "family": order.family, "desk": self._run.desk}
+        if order is not None:
+            return {"cohort": order.cohort, "family": order.family, "desk": self._run.desk}
+        return Searcher.FINISHED if self._run.search.done else None
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Members, not Ray Tune trials, are what the search learns from."""
@@ -89,6 +89,8 @@ class CohortRun:
     Args:
         search: decides what trains.
         letter: the first message of a cohort, with its data.
+        finale: once the search is done, one more cohort of one member, such as the winner on all training rows.
+        on_finale: takes its result.
         resources: family -> what Ray Tune reserves for one of its cohorts, like {'CPU': 1}.
         slots: how many cohorts run at once.
         tick: called several times a second; True ends the run at once, whatever trains.
@@ -100,6 +102,8 @@ class CohortRun:
         search: Search,
         *,
         letter: Callable[[CohortOrder], Start],
+        finale: Callable[[], Start | None],
+        on_finale: Callable[[RungResult], None],
         resources: Mapping[str, Mapping[str, float]],
         slots: int,
         tick: Callable[[], bool],
@@ -108,10 +112,11 @@ class CohortRun:
     ) -> None:
         self.search = search
         self.tick = tick
-        self._letter, self._resources, self._slots = letter, resources, slots
-        self._storage, self._clock = storage, clock
+        self._letter, self._finale, self._on_finale = letter, finale, on_finale
+        self._resources, self._slots, self._storage, self._clock = resources, slots, storage, clock
+        self._last: CohortOrder | None = None  # the finale, once it has begun
         os.environ.update(_SETTINGS)
-        self.desk: Any = Desk.remote()
+        self.desk: Any = Desk.remote()  # type: ignore[attr-defined]  # made by ray.remote
 
     def __getstate__(self) -> dict[str, Any]:
         """Ray Tune pickles what it is given, to restore from; a sweep goes on from its journal instead."""
@@ -142,6 +147,8 @@ class CohortRun:
         ).fit()
 
     def next_order(self) -> CohortOrder | None:
+        if self.search.done:
+            return self._begin_finale()
         if len(self.search.running) >= self._slots:
             return None
         order = self.search.next_cohort(self._clock())
@@ -149,7 +156,10 @@ class CohortRun:
             self.desk.put.remote(order.cohort, self._letter(order))
         return order
 
-    def on_results(self, cohort: str, results: list[Any]) -> bool:
+    def on_results(self, cohort: str, results: list[RungResult]) -> bool:
+        if self._last is not None:
+            self._on_finale(results[0])
+            return True
         reply = self.search.on_results(cohort, results, self._clock())
         if reply.end:
             self.desk.close.remote(cohort)
@@ -159,7 +169,18 @@ class CohortRun:
 
     def on_lost(self, cohort: str, error: Exception | None) -> None:
         self.desk.close.remote(cohort)
-        self.search.on_lost(cohort, _loss(error), self._clock())
+        if self._last is not None:
+            self._on_finale(RungResult(self._last.members[0].trial, 0, "failed", failure=_loss(error)))
+        else:
+            self.search.on_lost(cohort, _loss(error), self._clock())
+
+    def _begin_finale(self) -> CohortOrder | None:
+        start = self._finale() if self._last is None else None
+        if start is None:
+            return None
+        self._last = start.order
+        self.desk.put.remote(start.order.cohort, start)
+        return start.order
 
 
 def _loss(error: Exception | None) -> Failure:

@@ -1,0 +1,139 @@
+"""Ends that nobody planned: Ctrl-C, a full budget, a request, a second driver, kill -9."""
+
+import contextlib
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.running.command import diary, diary_family, distml, rows, scores, start, sweep_file
+
+
+def wait_for(what: Callable[[], object], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)
+
+
+def ended(folder: Path) -> int:
+    journal = folder / "runs" / "quick" / "journal.jsonl"
+    return journal.read_text().count('"event":"ended"') if journal.exists() else 0
+
+
+@contextlib.contextmanager
+def running(folder: Path, *arguments: str) -> Iterator[psutil.Process]:
+    process = start(folder, *arguments)
+    try:
+        yield psutil.Process(process.pid)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        process.communicate()
+
+
+def slow_sweep(folder: Path, trials: int = 12) -> Path:
+    return sweep_file(folder, families=diary_family(seconds=0.3), split={"folds": 1}, budget={"trials": trials})
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    distml(folder, "sweep", str(slow_sweep(folder)))
+    return scores(folder)
+
+
+def test_ctrl_c_ends_in_order_and_the_same_command_goes_on(tmp_path: Path, undisturbed: dict[str, float]) -> None:
+    file = slow_sweep(tmp_path)
+    with running(tmp_path, "sweep", str(file)) as driver:
+        wait_for(lambda: ended(tmp_path) >= 3)
+        os.killpg(driver.pid, signal.SIGINT)  # as a terminal does: to every process of the group
+        assert driver.wait(timeout=30) == 130
+    before = scores(tmp_path)
+    assert json.loads(distml(tmp_path, "show", "quick", "--format", "json").stdout)["winner"] is None
+    distml(tmp_path, "sweep", str(file))
+    assert scores(tmp_path) == undisturbed
+    finished = {trial for trial, score in before.items() if score is not None}
+    fits = [line.split()[1] for line in diary(tmp_path)]
+    assert len(finished) >= 3
+    assert max(map(fits.count, fits)) <= 2 + 1  # folds are one; a trial under way runs again, the winner once more
+
+
+def test_a_request_to_stop_lets_running_trials_finish(tmp_path: Path) -> None:
+    file = slow_sweep(tmp_path, trials=200)
+    with running(tmp_path, "sweep", str(file)) as driver:
+        wait_for(lambda: ended(tmp_path) >= 2)
+        assert "running" in distml(tmp_path, "status", "quick").stdout
+        distml(tmp_path, "stop", "quick")
+        assert driver.wait(timeout=40) == 0
+    states = {row["state"] for row in rows(tmp_path)}
+    assert states <= {"finished", "pending"} and "finished" in states
+
+
+def test_minutes_end_a_sweep(tmp_path: Path) -> None:
+    file = sweep_file(tmp_path, families=diary_family(seconds=0.2), split={"folds": 1}, budget={"minutes": 0.1})
+    distml(tmp_path, "sweep", str(file))
+    assert sum(row["state"] == "finished" for row in rows(tmp_path)) >= 5
+
+
+def test_a_second_driver_is_refused(tmp_path: Path) -> None:
+    file = slow_sweep(tmp_path, trials=100)
+    with running(tmp_path, "sweep", str(file)):
+        wait_for(lambda: ended(tmp_path) >= 1)
+        said = distml(tmp_path, "sweep", str(file), expect=2).stderr
+        assert "is being run by" in said
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("at", [1, 5, 9])
+def test_kill_9_of_the_driver_loses_nothing(tmp_path: Path, undisturbed: dict[str, float], at: int) -> None:
+    file = slow_sweep(tmp_path)
+    with running(tmp_path, "sweep", str(file)) as driver:
+        wait_for(lambda: ended(tmp_path) >= at)
+        children = driver.children(recursive=True)
+        driver.kill()
+        driver.wait(timeout=10)
+        gone, alive = psutil.wait_procs(children, timeout=30)
+    assert not alive, "Ray outlived its driver"
+    before = diary(tmp_path)
+    kept = {row["trial"] for row in rows(tmp_path) if row["state"] == "finished"}
+    assert len(kept) >= at
+    distml(tmp_path, "sweep", str(file))
+    assert scores(tmp_path) == undisturbed
+    assert len(diary(tmp_path)) - len(before) == len(undisturbed) - len(kept) + 1  # and the winner, for the holdout
+
+
+@pytest.mark.long
+def test_kill_9_of_a_worker_loses_nothing(tmp_path: Path, undisturbed: dict[str, float]) -> None:
+    file = slow_sweep(tmp_path)
+    with running(tmp_path, "sweep", str(file)) as driver:
+        for at in (1, 5, 8):
+            wait_for(lambda at=at: ended(tmp_path) >= at)
+            workers = [child for child in driver.children(recursive=True) if _trains(child)]
+            workers[0].kill()
+        assert driver.wait(timeout=90) == 0
+    assert scores(tmp_path) == undisturbed
+
+
+def _trains(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return "CohortTrainable" in " ".join(process.cmdline())
+    return False
+
+
+@pytest.mark.long
+def test_ray_listens_on_loopback_alone(tmp_path: Path) -> None:
+    with running(tmp_path, "sweep", str(slow_sweep(tmp_path, trials=100))) as driver:
+        wait_for(lambda: ended(tmp_path) >= 1)
+        addresses = {
+            connection.laddr.ip
+            for process in driver.children(recursive=True)
+            for connection in process.net_connections()
+            if connection.status == psutil.CONN_LISTEN
+        }
+        assert addresses <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
