@@ -4,6 +4,7 @@ import json
 import shlex
 import shutil
 import sys
+import time
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -182,7 +183,7 @@ def list_sweeps(runs: Runs = Path("runs"), as_: As = Format.table) -> None:
     from distml.report.loaded import LoadedSweep
     from distml.sweep.runs import list_runs
 
-    rows = listing.rows_for(LoadedSweep(folder) for folder in list_runs(runs))
+    rows = listing.rows_for((LoadedSweep(folder) for folder in list_runs(runs)), time.time())
     if as_ is Format.table and not rows:
         typer.echo(f"no sweeps in {runs}/; begin one with: distml sweep FILE", err=True)
     elif as_ is Format.table:

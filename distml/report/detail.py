@@ -7,7 +7,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from distml.report import text
-from distml.report.layout import GAP, Columns, Phrases
+from distml.report.layout import GAP, Columns, Facts, Phrases
 from distml.report.leaderboard import failure, leaderboard_table, row, varied_parameters
 from distml.report.loaded import LoadedSweep
 from distml.report.screen import states
@@ -67,7 +67,7 @@ def sweep_lines(sweep: LoadedSweep) -> list[RenderableType]:
         ("folder", str(sweep.folder.path)),
     ]
     stopped = [(family, f"stopped: {reason}") for family, reason in record.families_stopped.items()]
-    return [Text(f"{sweep.name}   {sweep.metric}", style="bold"), *_facts([*facts, *stopped])]
+    return [Text(f"{sweep.name}   {sweep.metric}", style="bold"), Facts([*facts, *stopped])]
 
 
 def trial_lines(trial: TrialRecord, metric: str) -> list[RenderableType]:
@@ -84,7 +84,7 @@ def trial_lines(trial: TrialRecord, metric: str) -> list[RenderableType]:
         ("peak memory", "" if trial.peak_memory_mib is None else f"{trial.peak_memory_mib:,.0f} MiB"),
         ("lost", f"{text.count(trial.attempts, 'time')} with its cohort" if trial.attempts else ""),
     ]
-    parts: list[RenderableType] = [title, *_facts(facts)]
+    parts: list[RenderableType] = [title, Facts(facts)]
     if trial.params:
         values = [[name, text.parameter(value)] for name, value in trial.params.items()]
         parts += ["", Columns(["parameter", "value"], values)]
@@ -97,7 +97,7 @@ def trial_lines(trial: TrialRecord, metric: str) -> list[RenderableType]:
         parts += ["", Columns(["rung", *metrics, f"{metric} by fold"], rungs, right=("rung", *metrics))]
     if trial.failure:
         where = [("node", trial.failure.node), ("log", trial.failure.log)]
-        parts += ["", Text(f"{trial.failure.kind}: {trial.failure.error}", style="red"), *_facts(where)]
+        parts += ["", Text(f"{trial.failure.kind}: {trial.failure.error}", style="red"), Facts(where)]
     return parts
 
 
@@ -149,12 +149,6 @@ def finite(scores: Mapping[str, float]) -> dict[str, float | None]:
 
 def _finite(score: float) -> float | None:
     return score if score - score == 0 else None
-
-
-def _facts(facts: Sequence[tuple[str, str]]) -> list[Text]:
-    known = [(name, value) for name, value in facts if value]
-    width = max((len(name) for name, _ in known), default=0)
-    return [Text.assemble((f"{name:<{width}}", "dim"), GAP, value) for name, value in known]
 
 
 def _short(trial: TrialRecord | None, metric: str) -> str:

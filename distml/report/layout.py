@@ -9,6 +9,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 GAP = "   "
+_NARROW_GAP = "  "
 
 _LEAST = 20  # cells: a last column that would get fewer goes under its row
 
@@ -54,6 +55,22 @@ class Phrases:
             yield _line(Text(line, style=self._style))
 
 
+class Facts:
+    """Names and values under each other; a long value goes on under its beginning. Empty values are left out."""
+
+    def __init__(self, facts: Sequence[tuple[str, str]]) -> None:
+        self._facts = [(name, value) for name, value in facts if value]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        width = max((len(name) for name, _ in self._facts), default=0)
+        for name, value in self._facts:
+            lines = wrapped(f"{name:<{width}}{GAP}{value}", options.max_width).splitlines()
+            for number, line in enumerate(lines):
+                text = Text(line)
+                text.stylize("dim", 0, 0 if number else width)
+                yield _line(text)
+
+
 class Columns:
     """Rows under headings, no frames; where the width does not suffice, the last column is cut, or goes under its row.
 
@@ -72,13 +89,14 @@ class Columns:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         widths = [max(cell.cell_len for cell in column) for column in zip(*self._rows, strict=True)]
-        room = options.max_width - sum(widths[:-1]) - len(GAP) * (len(widths) - 1)
+        gap = GAP if sum(widths[:-1]) + len(GAP) * (len(widths) - 2) <= options.max_width else _NARROW_GAP
+        room = options.max_width - sum(widths[:-1]) - len(gap) * (len(widths) - 1)
         fits = room >= min(_LEAST, widths[-1])
         widths[-1] = min(widths[-1], room)
-        indent = widths[0] + len(GAP)
+        indent = widths[0] + len(gap)
         for number, row in enumerate(self._rows):
             cells = row if fits else row[:-1]
-            yield _line(Text(GAP).join(self._fitted(place, cell, widths[place]) for place, cell in enumerate(cells)))
+            yield _line(Text(gap).join(self._fitted(place, cell, widths[place]) for place, cell in enumerate(cells)))
             if not fits and number >= self._heads and row[-1]:
                 under = row[-1].copy()
                 under.truncate(max(_LEAST, options.max_width - indent), overflow="ellipsis")

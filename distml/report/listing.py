@@ -1,6 +1,5 @@
 """`distml list` and `distml status`: which sweeps there are, how each stands, and what waits."""
 
-import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -145,7 +144,6 @@ def _waiting(sweep: LoadedSweep) -> list[tuple[TrialRecord, str]]:
     return found
 
 
-def rows_for(sweeps: Iterable[LoadedSweep]) -> list[dict[str, Any]]:
-    """All sweeps for the list, the one that grew last first."""
-    now = time.time()
+def rows_for(sweeps: Iterable[LoadedSweep], now: float) -> list[dict[str, Any]]:
+    """All sweeps for the list, the one that grew last first; now: unix seconds."""
     return sorted((list_row(sweep, now) for sweep in sweeps), key=lambda row: row["age_seconds"])

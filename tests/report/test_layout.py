@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from distml.report.layout import Columns, phrases
+from distml.report.layout import Columns, Facts, phrases
 
 
 def drawn(width, columns):
@@ -51,3 +51,16 @@ def test_phrases_break_between_and_never_inside():
     assert phrases(parts, 80) == ["one phrase   another phrase   third"]
     assert phrases(parts, 25) == ["one phrase", "another phrase   third"]
     assert phrases(parts, 3) == ["one phrase", "another phrase", "third"]
+
+
+def test_gaps_narrow_before_a_column_is_lost():
+    assert drawn(18, Columns(HEADINGS, ROWS))[:2] == ["trial   seconds", "t0001   12.5"]
+    assert drawn(14, Columns(HEADINGS, ROWS))[:2] == ["trial  seconds", "t0001  12.5"]
+
+
+def test_a_long_fact_goes_on_under_its_beginning():
+    assert drawn(34, Facts([("git", ""), ("versions", "ray 2.60.0, torch 2.13.0"), ("folder", "runs/credit")])) == [
+        "versions   ray 2.60.0, torch",
+        "           2.13.0",
+        "folder     runs/credit",
+    ]

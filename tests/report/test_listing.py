@@ -19,12 +19,13 @@ def drawn(items, width=140):
 
 
 def test_the_list_is_sorted_by_the_last_sign_of_life(tmp_path):
+    now = 1_800_000_000
     for name, age, more in (("old", 7200, [WINNER, CLOSED]), ("new", 60, [])):
         folder = write_sweep(tmp_path, *more, name=name)
-        before = folder.journal.stat().st_mtime - age
-        os.utime(folder.journal, (before, before))
-    write_sweep(tmp_path, name="begun", events=[OPENED])
-    rows = rows_for(LoadedSweep(folder) for folder in list_runs(tmp_path))
+        os.utime(folder.journal, (now - age, now - age))
+    begun = write_sweep(tmp_path, name="begun", events=[OPENED])
+    os.utime(begun.journal, (now, now))
+    rows = rows_for((LoadedSweep(folder) for folder in list_runs(tmp_path)), now)
     assert [(row["name"], row["state"], row["trials"], row["best"]) for row in rows] == [
         ("begun", "interrupted", 0, None),
         ("new", "interrupted", 5, "t0002"),
