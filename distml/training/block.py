@@ -1,6 +1,6 @@
 """One block of lanes of one age, trained from epoch to epoch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -73,9 +73,8 @@ def train_block(
     size = min(batch_size, rows)
     batches, left = divmod(rows, size)
     steps = batches + bool(left)
-    weights, gradient = state["weights"], torch.empty_like(state["weights"])
-    slots = [state[name] for name in sorted(state) if name.startswith("slot.")]
-    held = {name: value for name, value in state.items() if not name.startswith("slot.")}
+    weights = state["weights"]
+    gradient, slots, held = _split(state)
     whole = learner.bind(held, gradient, table.x, table.y, size)
     rest = learner.bind(held, gradient, table.x, table.y, left) if left else None
     for epoch in range(first, last):
@@ -89,3 +88,28 @@ def train_block(
         if rest is not None:
             rest(order[:, batches * size :].reshape(-1), epoch, batches)
             update(batches, weights, gradient, slots)
+
+
+def bind_block(
+    learner: Learner, table: Table, lanes: Sequence[Lane], state: dict[str, Tensor], batch_size: int
+) -> Callable[[], None]:
+    """One training step of lanes on the first rows of their tables, to be called again and again by a probe."""
+    size = min(batch_size, table.rows[lanes[0].fold])
+    gradient, slots, held = _split(state)
+    step = learner.bind(held, gradient, table.x, table.y, size)
+    update = Update([lane.course for lane in lanes], 0, 1, state["weights"])
+    starts = torch.tensor([table.starts[lane.fold] for lane in lanes], device=table.x.device)
+    index = (starts[:, None] + torch.arange(size, device=table.x.device)).flatten()
+
+    def train() -> None:
+        step(index, 0, 0)
+        update(0, state["weights"], gradient, slots)
+
+    return train
+
+
+def _split(state: Mapping[str, Tensor]) -> tuple[Tensor, list[Tensor], dict[str, Tensor]]:
+    """(room for the gradient, the optimiser's slots, what the learner keeps)."""
+    slots = [state[name] for name in sorted(state) if name.startswith("slot.")]
+    held = {name: value for name, value in state.items() if not name.startswith("slot.")}
+    return torch.empty_like(state["weights"]), slots, held

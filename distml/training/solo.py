@@ -136,7 +136,9 @@ class SoloCohort:
                 default_root_dir=self._folder,
             )  # fmt: skip
             resumed = str(checkpoint) if one.rung else None
-            trainer.fit(module, DataLoader(rows, sampler=order, batch_size=None), ckpt_path=resumed, weights_only=True)
+            # A generator of its own, since the loader draws from it at moments that differ between rungs.
+            loader = DataLoader(rows, sampler=order, batch_size=None, generator=torch.Generator())
+            trainer.fit(module, loader, ckpt_path=resumed, weights_only=True)
             trainer.save_checkpoint(checkpoint)
         return module
 

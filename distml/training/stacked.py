@@ -4,6 +4,7 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from distml.models.family import Params
-from distml.training.block import Lane, Learner, Table, train_block
+from distml.training.block import Lane, Learner, Table, bind_block, train_block
 from distml.training.cohort import Assignment, Failure, Member, RungResult, State
 from distml.training.failures import failure_of
 from distml.training.learners import choose_learner
@@ -23,7 +24,7 @@ from distml.training.optimisers import read_course, slot_count
 from distml.training.order import fold_seed
 from distml.training.scores import score_folds
 from distml.training.stacking import quiet
-from distml.training.usage import peak_memory_mib
+from distml.training.usage import is_out_of_memory, peak_memory_mib
 
 BLOCK = {"cpu": 16}  # lanes trained at a time: what fits the processor's cache; elsewhere all
 
@@ -96,7 +97,7 @@ class StackedCohort:
                 target, course = standing.member.rungs[standing.rung], lane.course
                 key = (standing.epoch, target, self.table.rows[lane.fold], course.kind, course.nesterov)
                 groups[key].append(row)
-        with threadpool_limits(self.assignment.threads), np.errstate(all="ignore"):
+        with self._training():
             for (first, last, *_), rows in groups.items():
                 for start in range(0, len(rows), self.block):
                     self._train(rows[start : start + self.block], first, last)
@@ -146,6 +147,30 @@ class StackedCohort:
         self.learner.load(module, {name: held[row].cpu() for name, held in self._store.items()})
         write_checkpoint(module, member.params, self.assignment.outline, path)
 
+    def seconds_per_step(self, lanes: int, steps: int, warm_up: int) -> float:
+        """How long one training step takes per lane, with copies of the first lane trained and thrown away."""
+        count = min(lanes, self.block)  # more are trained in turn
+        state = {name: held[:1].repeat(count, *(1 for _ in held.shape[1:])) for name, held in self._store.items()}
+        start = 0.0
+        with self._training():
+            train = bind_block(self.learner, self.table, [self._lanes[0]] * count, state, self.batch_size)
+            for step in range(warm_up + steps):
+                if step == warm_up:
+                    start = self._now()
+                train()
+            return (self._now() - start) / (steps * count)
+
+    @contextmanager
+    def _training(self) -> Iterator[None]:
+        """On the cohort's share of the machine; a member that overflows is no news."""
+        with threadpool_limits(self.assignment.threads), np.errstate(all="ignore"):
+            yield
+
+    def _now(self) -> float:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter()
+
     def _make(self, member: Member, fold: int) -> tuple[Lane, dict[str, Tensor]]:
         """One lane and its state at the start."""
         module = make_module(self.assignment, member.params, member.seed, fold, member.rungs[-1])
@@ -176,7 +201,7 @@ class StackedCohort:
                 standing.state, standing.failure = "failed", failure
                 return
             half = len(rows) // 2
-            if failure.kind == "memory":
+            if is_out_of_memory(error):
                 self.block = min(self.block, half)
                 self.notes.append(f"out of memory with {len(rows)} networks at a time: {self.block} from here on")
             del error

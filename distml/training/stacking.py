@@ -40,7 +40,7 @@ class Stacking:
 
     def __init__(self, module: Any, facts: TrainingFacts) -> None:
         self.facts = facts
-        self.template: Any = _with_shared_dropout(quiet(copy.deepcopy(module)))
+        self.template: Any = with_shared_dropout(quiet(copy.deepcopy(module)))
         self.template.trainer = facts
         trained = {name: weight for name, weight in module.named_parameters() if weight.requires_grad}
         self.shapes = {name: weight.shape for name, weight in trained.items()}
@@ -182,7 +182,8 @@ def _set(module: Any, place: str, value: Any) -> Any:
     return before
 
 
-def _with_shared_dropout(module: Any) -> Any:
+def with_shared_dropout(module: Any) -> Any:
+    """The module with every nn.Dropout, of any depth, replaced."""
     for part in list(module.modules()):
         for name, child in part.named_children():
             if type(child) is nn.Dropout:

@@ -1,0 +1,29 @@
+import pytest
+
+from distml.training.solo import SoloCohort
+from distml.training.stacked import StackedCohort
+from distml.training.start import start_cohort
+from tests.training.networks import Plain, assignment, family_of, member
+
+
+def test_the_scoring_network_trains_as_one() -> None:
+    cohort, reason = start_cohort(assignment(), member("t0").params)
+    assert isinstance(cohort, StackedCohort)
+    assert reason.startswith("trains as one network: backward pass written out; products by ")
+
+
+def test_a_suitable_module_of_a_user_trains_as_one() -> None:
+    cohort, reason = start_cohort(assignment(family_of(Plain)), {"lr": 0.01})
+    assert isinstance(cohort, StackedCohort)
+    assert reason == "trains as one network: batched by torch.func over its own training_step"
+
+
+def test_batch_normalisation_trains_solo_and_says_why() -> None:
+    cohort, reason = start_cohort(assignment(), {"normalisation": "batch"})
+    assert isinstance(cohort, SoloCohort)
+    assert reason == "trains solo: BatchNorm1d (layers.1) keeps running statistics of its batches"
+
+
+def test_what_cannot_be_made_at_all_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        start_cohort(assignment(), {"activation": "rleu"})
