@@ -8,7 +8,7 @@ from distml.models.family import Family
 from distml.models.space import Space
 
 _PLACES = {
-    "scoring-network": "distml.models.network:SCORING_NETWORK",
+    "scoring-network": "distml.models.scoring:SCORING_NETWORK",
     "logistic-regression": "distml.models.linear:LOGISTIC_REGRESSION",
     "k-nearest-neighbours": "distml.models.neighbours:K_NEAREST_NEIGHBOURS",
     "support-vector-machine": "distml.models.kernel:SUPPORT_VECTOR_MACHINE",
