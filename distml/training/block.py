@@ -4,10 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from distml.data.task import FoldArrays
+from distml.training.modules import tensor_of
 from distml.training.optimisers import Course, Update
 from distml.training.order import row_order
 
@@ -49,13 +51,13 @@ class Table:
     """All folds' training and validation rows, on the device once."""
 
     def __init__(self, folds: Sequence[FoldArrays], learner: Learner, dtype: torch.dtype, device: torch.device) -> None:
-        def put(x: Any) -> Tensor:
-            return torch.from_numpy(x).to(device, dtype)
+        def put(x: np.ndarray) -> Tensor:
+            return tensor_of(x).to(device, dtype)
 
         self.rows = [len(fold.x_train) for fold in folds]
         self.starts = [sum(self.rows[:fold]) for fold in range(len(folds))]
         self.x = torch.cat([learner.table(put(fold.x_train)) for fold in folds])
-        y = torch.cat([torch.from_numpy(fold.y_train) for fold in folds]).to(device)
+        y = torch.cat([tensor_of(fold.y_train) for fold in folds]).to(device)
         self.y = y.to(dtype) if y.is_floating_point() else y
         self.valid = [put(fold.x_valid) for fold in folds]
 
@@ -79,7 +81,7 @@ def train_block(
     rest = learner.bind(held, gradient, table.x, table.y, left) if left else None
     for epoch in range(first, last):
         update = Update([lane.course for lane in lanes], epoch * steps, (epoch + 1) * steps, weights)
-        orders = [row_order(lane.seed, epoch, rows) + table.starts[lane.fold] for lane in lanes]
+        orders = [row_order(lane.seed, epoch, rows).int() + table.starts[lane.fold] for lane in lanes]
         order = torch.stack(orders).to(table.x.device, non_blocking=True)
         index = order[:, : batches * size].view(len(lanes), batches, size).transpose(0, 1).reshape(batches, -1)
         for batch in range(batches):

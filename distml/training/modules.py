@@ -44,8 +44,13 @@ def make_module(assignment: Assignment, params: Params, seed: int, fold: int, ep
         torch.default_generator.manual_seed(fold_seed(seed, fold))  # torch.manual_seed without its 0.5 ms for CUDA
         module = assignment.family.build(given, assignment.outline, fold_seed(seed, fold))
     if hasattr(module, "observe_targets"):
-        module.observe_targets(torch.from_numpy(assignment.folds[fold].y_train))
+        module.observe_targets(tensor_of(assignment.folds[fold].y_train))
     return module
+
+
+def tensor_of(array: np.ndarray) -> Tensor:
+    """The array as a tensor; a copy where it lies in memory that is shared and cannot be written."""
+    return torch.from_numpy(np.require(array, requirements="W"))
 
 
 def batch_size_of(params: Params, module: Any) -> int:

@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from distml.training.cohort import Assignment, Failure, Member, RungResult, State
 from distml.training.failures import failure_of
-from distml.training.modules import batch_size_of, make_module, predictions, write_checkpoint
+from distml.training.modules import batch_size_of, make_module, predictions, tensor_of, write_checkpoint
 from distml.training.order import fold_seed, row_order, step_seed
 from distml.training.scores import score_folds
 from distml.training.usage import peak_memory_mib
@@ -85,7 +85,7 @@ class SoloCohort:
         return list(self._standings)
 
     def predict(self, trial: str, x: np.ndarray) -> np.ndarray:
-        rows = torch.from_numpy(x).to(self.dtype)
+        rows = tensor_of(x).to(self.dtype)
         return np.stack([predictions(one, rows, self.assignment.outline) for one in self._standings[trial].modules])
 
     def export(self, trial: str, fold: int, path: Path) -> None:
@@ -99,7 +99,7 @@ class SoloCohort:
         folds: tuple[float, ...] = ()
         try:
             one.modules = [self._train(one, fold, resource) for fold in range(len(self.assignment.folds))]
-            valid = (torch.from_numpy(fold.x_valid).to(self.dtype) for fold in self.assignment.folds)
+            valid = (tensor_of(fold.x_valid).to(self.dtype) for fold in self.assignment.folds)
             pairs = zip(one.modules, valid, strict=True)
             predicted = (predictions(module, x, self.assignment.outline) for module, x in pairs)
             scores, folds = score_folds(self.assignment, predicted)
@@ -158,8 +158,8 @@ class _Rows(Dataset[tuple[Tensor, Tensor]]):
     """A fold's training rows, taken a batch at a time."""
 
     def __init__(self, assignment: Assignment, fold: int, dtype: torch.dtype) -> None:
-        y = torch.from_numpy(assignment.folds[fold].y_train)
-        self.x = torch.from_numpy(assignment.folds[fold].x_train).to(dtype)
+        y = tensor_of(assignment.folds[fold].y_train)
+        self.x = tensor_of(assignment.folds[fold].x_train).to(dtype)
         self.y = y.to(dtype) if y.is_floating_point() else y
 
     def __len__(self) -> int:

@@ -19,7 +19,15 @@ from distml.training.block import Lane, Learner, Table, bind_block, train_block
 from distml.training.cohort import Assignment, Failure, Member, RungResult, State
 from distml.training.failures import failure_of
 from distml.training.learners import choose_learner
-from distml.training.modules import TrainingFacts, batch_size_of, batches_of, make_module, predictions, write_checkpoint
+from distml.training.modules import (
+    TrainingFacts,
+    batch_size_of,
+    batches_of,
+    make_module,
+    predictions,
+    tensor_of,
+    write_checkpoint,
+)
 from distml.training.optimisers import read_course, slot_count
 from distml.training.order import fold_seed
 from distml.training.scores import score_folds
@@ -134,7 +142,7 @@ class StackedCohort:
         return list(self._standings)
 
     def predict(self, trial: str, x: np.ndarray) -> np.ndarray:
-        rows = torch.from_numpy(x).to(self.device, self.dtype)
+        rows = tensor_of(x).to(self.device, self.dtype)
         return np.stack([predictions(self._loaded(row), rows, self.assignment.outline) for row in self._rows(trial)])
 
     def export(self, trial: str, fold: int, path: Path) -> None:
