@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from distml.models import losses
 from distml.models.network import ScoringNetwork
+from distml.training.embeddings import Embeddings
 from distml.training.order import noise_seed
 from distml.training.products import product
 
@@ -32,7 +33,7 @@ class Chain:
     """
 
     def __init__(self, network: ScoringNetwork, by_numpy: bool) -> None:
-        assert type(network) is ScoringNetwork and not len(network.embeddings)
+        assert type(network) is ScoringNetwork
         self.by_numpy = by_numpy
         self.task = network.task
         layers = list(network.layers)
@@ -42,15 +43,19 @@ class Chain:
         self.normalised = any(isinstance(layer, nn.LayerNorm) for layer in layers)
         activations = [type(layer) for layer in layers if type(layer) in _BACKWARD]
         self.activation = activations[0] if activations else nn.ReLU
+        tables = [embedding for embedding in network.embeddings if isinstance(embedding, nn.Embedding)]
+        self.tables = [(embedding.num_embeddings, embedding.embedding_dim) for embedding in tables]
+        self.numeric = self.widths[0] - sum(width for _, width in self.tables)
+        self.embedding = [f"embeddings.{i}" for i in range(len(tables))]
         self.linear = [f"layers.{i}" for i in places]
         self.norm = [f"layers.{i + 1}" for i in places[:-1]] if self.normalised else []
 
     @staticmethod
     def suits(network: Any) -> bool:
         """Whether this is the scoring network itself, of a structure that the written-out step covers."""
-        if type(network) is not ScoringNetwork or len(network.embeddings):
-            return False
-        return not any(isinstance(layer, nn.BatchNorm1d) for layer in network.layers)
+        return type(network) is ScoringNetwork and not any(
+            isinstance(layer, nn.BatchNorm1d) for layer in network.layers
+        )
 
     def state_of(self, network: ScoringNetwork) -> dict[str, Tensor]:
         """What sets one network apart from others of its structure."""
@@ -58,6 +63,7 @@ class Chain:
         pairs = [(held[f"{name}.weight"], held[f"{name}.bias"]) for name in self.linear]
         parts = [torch.cat([weight, bias[:, None]], 1).flatten() for weight, bias in pairs]
         parts += [held[f"{name}.{what}"] for name in self.norm for what in ("weight", "bias")]
+        parts += [held[f"{name}.weight"].flatten() for name in self.embedding]
         rates = [layer.p for layer in network.layers if isinstance(layer, nn.Dropout)]
         return {
             "weights": torch.cat(parts),
@@ -71,16 +77,19 @@ class Chain:
     def load(self, network: ScoringNetwork, state: State) -> None:
         """Put one member's state into a network of the same structure."""
         held = {"class_weights": state["class_weights"], "target_mean": state["mean"], "target_scale": state["scale"]}
-        matrices, norms = self.views(state["weights"][None])
+        matrices, norms, tables = self.views(state["weights"][None])
         for name, matrix in zip(self.linear, matrices, strict=True):
             held[f"{name}.weight"], held[f"{name}.bias"] = matrix[0, :, :-1], matrix[0, :, -1]
         for name, (gain, shift) in zip(self.norm, norms, strict=True):
             held[f"{name}.weight"], held[f"{name}.bias"] = gain[0, 0], shift[0, 0]
+        held |= {f"{name}.weight": table[0] for name, table in zip(self.embedding, tables, strict=True)}
         network.load_state_dict(held)
 
-    def views(self, flat: Tensor) -> tuple[list[Tensor], list[tuple[Tensor, Tensor]]]:
-        """flat: (members, size) -> weight matrices (members, out, in + 1), gains and shifts (members, 1, out)."""
-        members, at, matrices, norms = len(flat), 0, [], []
+    def views(self, flat: Tensor) -> tuple[list[Tensor], list[tuple[Tensor, Tensor]], list[Tensor]]:
+        """flat: (members, size) -> weight matrices (members, out, in + 1), gains and shifts (members, 1, out), and
+        tables of embeddings (members, cardinality, width)."""
+        members, at = len(flat), 0
+        matrices, norms, tables = [], [], []
         for fan_in, fan_out in pairwise(self.widths):
             size = fan_out * (fan_in + 1)
             matrices.append(flat[:, at : at + size].view(members, fan_out, fan_in + 1))
@@ -88,12 +97,15 @@ class Chain:
         for width in self.widths[1:-1] if self.normalised else ():
             norms.append((flat[:, None, at : at + width], flat[:, None, at + width : at + 2 * width]))
             at += 2 * width
-        return matrices, norms
+        for count, width in self.tables:
+            tables.append(flat[:, at : at + count * width].view(members, count, width))
+            at += count * width
+        return matrices, norms, tables
 
-    @staticmethod
-    def table(x: Tensor) -> Tensor:
-        """x: (rows, features) -> (rows, features + 1), the last column of ones meets the bias."""
-        return torch.cat([x, x.new_ones(len(x), 1)], 1)
+    def table(self, x: Tensor) -> Tensor:
+        """x: (rows, features) -> (rows, numeric columns + room for embeddings + a column of ones + codes)."""
+        room = x.new_zeros(len(x), self.widths[0] - self.numeric)
+        return torch.cat([x[:, : self.numeric], room, x.new_ones(len(x), 1), x[:, self.numeric :]], 1)
 
     def bind(self, state: State, gradient: Tensor, x: Tensor, y: Tensor, rows: int) -> "ChainStep":
         """A training step on batches of `rows` rows of the table x, y, for members whose state is (members, ...)."""
@@ -106,15 +118,16 @@ class ChainStep:
     def __init__(self, chain: Chain, state: State, gradient: Tensor, x: Tensor, y: Tensor, rows: int) -> None:
         weights, members = state["weights"], len(state["weights"])
         self.task, self.state, self.x, self.y, self.rows = chain.task, state, x, y, rows
-        matrices, norms = chain.views(weights)
-        matrix_gradients, norm_gradients = chain.views(gradient)
+        matrices, norms, tables = chain.views(weights)
+        matrix_gradients, norm_gradients, table_gradients = chain.views(gradient)
         self.batch_x = x.new_empty(members * rows, x.shape[1])
         self.batch_y = y.new_empty(members * rows)
         self.target = self.batch_y.view(members, rows)
         rate = state["rate"][:, None, None]
         self.dropout = dropout = bool((rate > 0).any())
         self.generator = torch.Generator(x.device)
-        inputs = self.batch_x.view(members, rows, -1)
+        batch = self.batch_x.view(members, rows, -1)
+        inputs, codes = batch[..., : chain.widths[0] + 1], batch[..., chain.widths[0] + 1 :]
         previous: Tensor | None = None
         self.layers: list[_Layer] = []
         for depth, (matrix, matrix_gradient) in enumerate(zip(matrices, matrix_gradients, strict=True)):
@@ -124,6 +137,11 @@ class ChainStep:
                 layer.normalise_by(*norms[depth], *norm_gradients[depth])
             self.layers.append(layer)
             inputs, previous = layer.output, layer.output_gradient
+        self.embeddings: Embeddings | None = None
+        if tables:
+            embedded = slice(chain.numeric, chain.widths[0])
+            self.embeddings = Embeddings(tables, table_gradients, codes, batch[..., embedded])
+            self.embeddings.follow(self.layers[0].linear_gradient, matrices[0][..., embedded], chain.by_numpy)
         self.smoothing, self.class_weights = state["smoothing"].to(x.dtype), state["class_weights"]
 
     def __call__(self, index: Tensor, epoch: int, batch: int) -> None:
@@ -132,12 +150,16 @@ class ChainStep:
             self.generator.manual_seed(noise_seed(epoch, batch))
         torch.index_select(self.x, 0, index, out=self.batch_x)
         torch.index_select(self.y, 0, index, out=self.batch_y)
+        if self.embeddings is not None:
+            self.embeddings.forward()
         for layer in self.layers:
             layer.forward(self.generator)
         final = self.layers[-1]
         final.output_gradient.copy_(self._loss_gradient(final.output))
         for layer in reversed(self.layers):
             layer.backward()
+        if self.embeddings is not None:
+            self.embeddings.backward()
 
     def _loss_gradient(self, output: Tensor) -> Tensor:
         if self.task == "regression":

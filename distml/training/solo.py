@@ -90,8 +90,12 @@ class SoloCohort:
 
     def export(self, trial: str, fold: int, path: Path) -> None:
         """Write one member's network of one fold as an ordinary Lightning checkpoint."""
-        one = self._standings[trial]
-        write_checkpoint(one.modules[fold], one.member.params, self.assignment.outline, path)
+        params = self._standings[trial].member.params
+        write_checkpoint(self.module_of(trial, fold), params, self.assignment.outline, path)
+
+    def module_of(self, trial: str, fold: int) -> Any:
+        """One member's network of one fold, as a LightningModule of its own on the CPU."""
+        return self._standings[trial].modules[fold].cpu().eval()
 
     def _advance(self, one: _Standing) -> RungResult:
         start, resource = time.perf_counter(), one.member.rungs[one.rung]

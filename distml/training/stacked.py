@@ -150,10 +150,15 @@ class StackedCohort:
 
         `load_from_checkpoint(path)` of the module's own class opens it.
         """
+        params = self._standings[trial].member.params
+        write_checkpoint(self.module_of(trial, fold), params, self.assignment.outline, path)
+
+    def module_of(self, trial: str, fold: int) -> Any:
+        """One member's network of one fold, as a LightningModule of its own on the CPU."""
         member, row = self._standings[trial].member, self._rows(trial)[fold]
-        module = make_module(self.assignment, member.params, member.seed, fold, member.rungs[-1])
+        module = make_module(self.assignment, member.params, member.seed, fold, member.rungs[-1]).to(self.dtype)
         self.learner.load(module, {name: held[row].cpu() for name, held in self._store.items()})
-        write_checkpoint(module, member.params, self.assignment.outline, path)
+        return module.eval()
 
     def seconds_per_step(self, lanes: int, steps: int, warm_up: int) -> float:
         """How long one training step takes per lane, with copies of the first lane trained and thrown away."""

@@ -21,8 +21,9 @@ torch.set_num_threads(1)  # small products gain nothing from a second one
 
 
 def fold(
-    seed: int = 0, rows: int = 70, task: Task = "classification", classes: int = 2, dtype: Any = np.float32
-) -> FoldArrays:
+    seed: int = 0, rows: int = 70, task: Task = "classification", classes: int = 2, dtype: Any = np.float32,
+    cardinalities: tuple[int, ...] = (),
+) -> FoldArrays:  # fmt: skip
     """A small fold whose target follows from the features."""
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(rows + 40, FEATURES)).astype(dtype)
@@ -30,18 +31,20 @@ def fold(
     ranks = signal.argsort().argsort()
     y = (ranks * classes // len(x)).astype(np.int64) if task == "classification" else (3 + 2 * signal).astype(dtype)
     at = np.arange(len(x))
-    return FoldArrays(x[:rows], y[:rows], x[rows:], y[rows:], at[:rows], at[rows:])
+    for column, count in zip(range(FEATURES - len(cardinalities), FEATURES), cardinalities, strict=True):
+        x[:, column] = x[:, column].argsort().argsort() * count // len(x)
+    return FoldArrays(x[:rows], y[:rows], x[rows:], y[rows:], at[:rows], at[rows:], cardinalities)
 
 
 def assignment(
     family: Family = SCORING_NETWORK, folds: int = 1, task: Task = "classification", classes: int = 2,
-    rows: int = 70, dtype: Any = np.float32,
+    rows: int = 70, dtype: Any = np.float32, cardinalities: tuple[int, ...] = (),
 ) -> Assignment:  # fmt: skip
     classes = classes if task == "classification" else 0
     return Assignment(
         family=family,
-        outline=Outline(task, FEATURES, classes=classes),
-        folds=[fold(seed, rows, task, classes, dtype) for seed in range(folds)],
+        outline=Outline(task, FEATURES, cardinalities, classes),
+        folds=[fold(seed, rows, task, classes, dtype, cardinalities) for seed in range(folds)],
         evaluator=Evaluator("log_loss" if task == "classification" else "rmse", [], task, classes),
     )
 

@@ -39,12 +39,13 @@ def _gradients(made: Assignment, learner: Any, params: list[dict[str, Any]], row
     rows=st.integers(1, 20),
     smoothing=st.lists(st.sampled_from([0.0, 0.1, 0.3]), min_size=1, max_size=4),
     by_numpy=st.booleans(),
+    cardinalities=st.sampled_from([(), (3,), (2, 11)]),
 )
 def test_the_gradient_is_autograds(
     hidden: tuple[int, ...], activation: str, normalisation: str, target: tuple[Any, int], rows: int,
-    smoothing: list[float], by_numpy: bool,
+    smoothing: list[float], by_numpy: bool, cardinalities: tuple[int, ...],
 ) -> None:  # fmt: skip
-    made = assignment(task=target[0], classes=target[1], dtype=np.float64)
+    made = assignment(task=target[0], classes=target[1], dtype=np.float64, cardinalities=cardinalities)
     structure = {"hidden": hidden, "activation": activation, "normalisation": normalisation, "dropout": 0.0}
     params = [{**structure, "label_smoothing": each, "class_weight": "balanced"} for each in smoothing]
     module = make_module(made, params[0], 0, 0, 1)

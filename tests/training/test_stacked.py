@@ -64,6 +64,14 @@ def test_every_member_equals_its_solo_run(recipe: dict[str, Any]) -> None:
     np.testing.assert_allclose(stacked.predict("t0", x), solo.predict("t0", x), rtol=1e-9)
 
 
+def test_category_codes_are_embedded_as_in_solo_runs() -> None:
+    exact = assignment(folds=2, dtype=np.float64, cardinalities=(3, 8))
+    members = [member("t0", 1, (2, 5)), member("t1", 2, (2, 5), lr=0.05)]
+    expected = _scores(_train(SoloCohort(exact, torch.float64), members))
+    found = _scores(_train(StackedCohort(exact, members[0].params, torch.float64), members))
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
 def test_single_precision_is_as_near_as_it_can_be() -> None:
     members = [member(f"t{i}", i, lr=10**-i) for i in (1, 2, 3)]
     expected = _scores(_train(SoloCohort(assignment()), members))
