@@ -24,7 +24,9 @@ def family_plans(checked: Checked) -> list[FamilyPlan]:
     quotas = trial_quotas(checked)
     mode: Literal["min", "max"] = "max" if checked.metric.greater_is_better else "min"
     plans = []
+    factor = spec.search.reduction_factor
     for position, (name, (family, space)) in enumerate(checked.families.items()):
+        full = full_size(family, space)
         plans.append(
             FamilyPlan(
                 name=name,
@@ -32,12 +34,12 @@ def family_plans(checked: Checked) -> list[FamilyPlan]:
                     spec.search.algorithm, space, mode=mode, seed=trial_seed(spec.seed, -1 - position & 0xFFFF)
                 ),
                 stopper=make_stopper(
-                    spec.search.scheduler, mode=mode, first=family.first_rung, full=full_size(family, space),
-                    factor=spec.search.reduction_factor,
+                    spec.search.scheduler, mode=mode, first=rungs(full, family.first_rung, factor)[0], full=full,
+                    factor=factor,
                 ),
                 structure=partial(structure_of, family),
                 rungs=partial(
-                    rungs_of, family, factor=spec.search.reduction_factor, compared=spec.search.scheduler != "none"
+                    rungs_of, family, factor=factor, compared=spec.search.scheduler != "none"
                 ),
                 cohort_size=COHORT_SIZE if family.engine == "network" else 1,
                 quota=quotas[name],

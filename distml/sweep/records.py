@@ -133,7 +133,9 @@ class SweepRecord:
         name = event["cohort"]
         before = self.cohorts.get(name)
         trials = dict.fromkeys([*(before.trials if before else ()), *event["trials"]])
-        self.cohorts[name] = CohortRecord(name, event["family"], tuple(trials), event.get("slot"), event.get("reason"))
+        slot = event.get("slot") or (before.slot if before else None)
+        reason = event.get("reason") or (before.reason if before else None)
+        self.cohorts[name] = CohortRecord(name, event["family"], tuple(trials), slot, reason)
         for trial in event["trials"]:
             self._change(trial, state="running", cohort=name)
 

@@ -127,6 +127,7 @@ class _Driver:
         self._stop: CloseReason | None = None
         self._holdout_failure: str | None = None
         self._shown = 0.0
+        self._told: set[tuple[str, str]] = set()
 
     def run(self) -> Outcome:
         search = self._open_search()
@@ -167,6 +168,7 @@ class _Driver:
             "event": "opened", "at": time.time(), "spec": self._checked.resolved,
             "data_sha256": self._checked.dataset.sha256, "quotas": trial_quotas(self._checked),
             "greater_is_better": self._metric.greater_is_better,
+            "holdout_rows": len(self._checked.dataset.holdout),
             "versions": versions(), "git": git_revision(Path.cwd()),
         }  # fmt: skip
         search.resume([*earlier, opened])
@@ -200,6 +202,7 @@ class _Driver:
             letter=lambda order: self._letter(search, order),
             finale=lambda: self._holdout_letter(search),
             on_finale=lambda result: self._take_holdout(search, result),
+            on_reason=lambda cohort, reason: self._explain(search, cohort, reason),
             slots=self._slots,
             tick=lambda: self._tick(search),
             resources={name: placement(self._checked, name, self._session) for name in self._checked.families},
@@ -221,6 +224,19 @@ class _Driver:
             threads=threads,
             device="cuda" if placement(self._checked, order.family, self._session).get("GPU") else "cpu",
         )
+
+    def _explain(self, search: Search, cohort: str, reason: str) -> None:
+        """Store why a cohort trains as it does; tell the user what they could not know from the sweep file, once."""
+        search.explain(cohort, reason)
+        family = search.record.cohorts[cohort].family
+        told = (family, reason)
+        if (
+            self._watcher is not None
+            and told not in self._told
+            and self._checked.families[family][0].engine == "network"
+        ):
+            self._told.add(told)
+            self._watcher.notice(f"{family}  {reason}")
 
     def _tick(self, search: Search) -> bool:
         """Look at the clock, the user and the disk; True: end at once."""

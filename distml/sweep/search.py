@@ -220,6 +220,12 @@ class Search:
         self._journal(events)
         return Reply(tuple(release), tuple(admit), end)
 
+    def explain(self, cohort: str, reason: str) -> None:
+        """Keep why a cohort trains as it does."""
+        family = self._running[cohort].family
+        event = {"event": "cohort", "cohort": cohort, "family": family, "trials": [], "reason": reason}
+        self._journal(self._applied(event))
+
     def on_lost(self, cohort: str, failure: Failure, now: float) -> None:
         """The cohort's process died: its trials are not to blame, unless it happens to them again and again."""
         running = self._running.pop(cohort, None)

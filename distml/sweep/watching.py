@@ -64,5 +64,6 @@ def note_of(family: Family, plan: FamilyPlan, full: int) -> str:
     if family.engine == "network":
         return f"cohorts of {plan.cohort_size}"
     if family.growth is not None:
-        return f"grows {min(family.first_rung, full)}→{full} trees" if plan.stopper else f"{full} trees"
+        first = plan.rungs({family.growth.parameter: full})[0]
+        return f"grows {first}→{full} trees" if first < full else f"{full} trees"
     return ""

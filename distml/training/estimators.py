@@ -59,7 +59,7 @@ class EstimatorCohort:
     def save(self, path: Path) -> bool:
         return False
 
-    def restore(self, path: Path) -> None:
+    def restore(self, path: Path) -> list[str]:
         raise DistmlError(
             f"estimators are not saved between rungs and cannot be taken up from {path}: start them again"
         )

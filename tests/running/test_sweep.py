@@ -96,10 +96,7 @@ def test_a_larger_budget_extends_a_finished_sweep(tmp_path: Path) -> None:
 
 
 def test_what_fails_is_said_and_stops_its_family_alone(tmp_path: Path) -> None:
-    families = {
-        "broken": {"class": "tests.running.models:Diary", "space": {"strength": {"low": 0.0, "high": 1.0}, "mood": "broken"}},
-        **diary_family(),
-    }  # fmt: skip
+    families = {"broken": diary_family(mood="broken")["diary"], **diary_family()}
     file = sweep_file(tmp_path, families=families, budget={"trials": 24})
     distml(tmp_path, "sweep", str(file))
     found = rows(tmp_path)

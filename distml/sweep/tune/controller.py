@@ -42,7 +42,12 @@ class _CohortSearcher(Searcher):
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         order = self._run.next_order()
         if order is not None:
-            return {"cohort": order.cohort, "family": order.family, "desk": self._run.desk}
+            return {
+                "cohort": order.cohort,
+                "family": order.family,
+                "desk": self._run.desk,
+                "resources": dict(self._run.resources[order.family]),
+            }
         return Searcher.FINISHED if self._run.search.done else None
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
@@ -63,7 +68,7 @@ class _CohortScheduler(FIFOScheduler):
         self._run = run
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        ended = self._run.on_results(result["cohort"], result["results"])
+        ended = self._run.on_results(result["cohort"], result["results"], result["reason"])
         return TrialScheduler.STOP if ended else TrialScheduler.CONTINUE
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
@@ -91,6 +96,7 @@ class CohortRun:
         letter: the first message of a cohort, with its data.
         finale: once the search is done, one more cohort of one member, such as the winner on all training rows.
         on_finale: takes its result.
+        on_reason: takes a cohort's name and why it trains as it does.
         resources: family -> what Ray Tune reserves for one of its cohorts, like {'CPU': 1}.
         slots: how many cohorts run at once.
         tick: called several times a second; True ends the run at once, whatever trains.
@@ -104,6 +110,7 @@ class CohortRun:
         letter: Callable[[CohortOrder], Start],
         finale: Callable[[], Start | None],
         on_finale: Callable[[RungResult], None],
+        on_reason: Callable[[str, str], None],
         resources: Mapping[str, Mapping[str, float]],
         slots: int,
         tick: Callable[[], bool],
@@ -112,8 +119,9 @@ class CohortRun:
     ) -> None:
         self.search = search
         self.tick = tick
-        self._letter, self._finale, self._on_finale = letter, finale, on_finale
-        self._resources, self._slots, self._storage, self._clock = resources, slots, storage, clock
+        self._letter, self._finale, self._on_finale, self._on_reason = letter, finale, on_finale, on_reason
+        self.resources = resources
+        self._slots, self._storage, self._clock = slots, storage, clock
         self._last: CohortOrder | None = None  # the finale, once it has begun
         os.environ.update(_SETTINGS)
         self.desk: Any = Desk.remote()  # type: ignore[attr-defined]  # made by ray.remote
@@ -124,10 +132,8 @@ class CohortRun:
 
     def run(self) -> None:
         """Train until the search is done or `tick` says so."""
-        bundles = {name: tune.PlacementGroupFactory([dict(asked)]) for name, asked in self._resources.items()}
-        trainable = tune.with_resources(CohortTrainable, lambda config: bundles[config["family"]])
         tune.Tuner(
-            trainable,
+            CohortTrainable,
             tune_config=tune.TuneConfig(
                 search_alg=_CohortSearcher(self),
                 scheduler=_CohortScheduler(self),
@@ -156,10 +162,12 @@ class CohortRun:
             self.desk.put.remote(order.cohort, self._letter(order))
         return order
 
-    def on_results(self, cohort: str, results: list[RungResult]) -> bool:
+    def on_results(self, cohort: str, results: list[RungResult], reason: str | None) -> bool:
         if self._last is not None:
             self._on_finale(results[0])
             return True
+        if reason is not None:
+            self._on_reason(cohort, reason)
         reply = self.search.on_results(cohort, results, self._clock())
         if reply.end:
             self.desk.close.remote(cohort)

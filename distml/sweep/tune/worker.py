@@ -10,6 +10,7 @@ from typing import Any
 
 import ray
 from ray import tune
+from ray._private.worker import _changeproctitle
 
 from distml.data.task import FoldArrays, Outline
 from distml.models.family import Family
@@ -62,12 +63,22 @@ class Desk:
 class CohortTrainable(tune.Trainable):
     """One Ray Tune iteration is one rung of one cohort; the process serves many cohorts (`reuse_actors`)."""
 
+    @classmethod
+    def default_resource_request(cls, config: dict[str, Any]) -> tune.PlacementGroupFactory:
+        return tune.PlacementGroupFactory([config["resources"]])
+
     def setup(self, config: dict[str, Any]) -> None:
+        self._family = config["family"]
         self._desk = config["desk"]
         self._name = config["cohort"]
         self._cohort: Cohort | None = None
+        self._reason: str | None = None  # why this kind of cohort; told once
         self._members: dict[str, Member] = {}
+        self._rung = 0  # advances so far
         self._checkpoint: Path | None = None
+
+    def __str__(self) -> str:
+        return f"{self._family} x{len(self._members)}, rung {self._rung}"
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         self.cleanup()
@@ -76,17 +87,20 @@ class CohortTrainable(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         letter = ray.get(self._desk.take.remote(self._name))
+        self._rung += 1
         try:
             if isinstance(letter, Start):
                 self._start(letter)
             else:
                 self._follow(letter)
             assert self._cohort is not None
-            results: Sequence[RungResult] = self._cohort.advance()
+            with _changeproctitle(str(self), "ray::CohortTrainable"):  # what the Ray dashboard and `top` show
+                results: Sequence[RungResult] = self._cohort.advance()
         except Exception as error:  # a module that cannot be built, data that no member can train on
             failure = failure_of(error)
             results = [RungResult(trial, 0, "failed", failure=failure) for trial in self._members]
-        return {"cohort": self._name, "results": list(results)}
+        reason, self._reason = self._reason, None
+        return {"cohort": self._name, "results": list(results), "reason": reason}
 
     def cleanup(self) -> None:
         self._cohort = None
@@ -102,7 +116,7 @@ class CohortTrainable(tune.Trainable):
             family=start.family, outline=prepared.outline, folds=prepared.folds, evaluator=start.evaluator,
             whole=prepared.whole, device=start.device, threads=start.threads,
         )  # fmt: skip
-        self._cohort, self.reason = start_cohort(assignment, start.order.members[0].params)
+        self._cohort, self._reason = start_cohort(assignment, start.order.members[0].params)
         self._checkpoint = start.checkpoint
         fresh = dict(self._members)
         if start.order.resumed and start.checkpoint.is_file():

@@ -1,0 +1,287 @@
+"""What distml itself costs, and what growing forests saves, each beside what one would write without it.
+
+    make bench-overhead
+
+Every figure is a ratio or a mean taken in one run on one machine; the absolute seconds of a shared machine say little.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import psutil
+import yaml
+from scipy.stats import randint, uniform
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import train_test_split
+
+HERE = Path(__file__).parent
+TABLE = HERE / "credit_default_taiwan.csv.gz"
+TREES = 270
+SPACE = {"max_features": uniform(0.1, 0.6), "min_samples_leaf": randint(1, 200), "max_depth": randint(4, 25)}
+
+
+class NoOp(ClassifierMixin, BaseEstimator):
+    """A model that costs nothing: what is left is distml's and Ray's own time."""
+
+    def __init__(self, knob: float = 0.0) -> None:
+        self.knob = knob
+
+    def fit(self, x: np.ndarray, y: np.ndarray) -> "NoOp":
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_proba(self, x: np.ndarray) -> np.ndarray:
+        positive = 1 / (1 + np.exp(-x[:, 0] * self.knob))
+        return np.column_stack([1 - positive, positive])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--noops", type=int, default=200)
+    parser.add_argument("--forests", type=int, default=64)
+    parser.add_argument("parts", nargs="*", default=["noop", "forests", "memory"])
+    args = parser.parse_args()
+    found: dict[str, Any] = {"machine": machine()}
+    if "noop" in args.parts:
+        found["no-op trials"] = noop(args.noops, args.repeats)
+    if "forests" in args.parts:
+        found["forests"] = forests(args.forests, args.repeats)
+    if "memory" in args.parts:
+        found["memory"] = memory()
+    print(json.dumps(found, indent=2))
+
+
+def machine() -> dict[str, Any]:
+    return {
+        "cpus": os.cpu_count(), "processor": platform.processor() or platform.machine(),
+        "python": platform.python_version(), "date": time.strftime("%Y-%m-%d"),
+    }  # fmt: skip
+
+
+# --- a trial that does nothing
+
+
+def noop(trials: int, repeats: int) -> dict[str, Any]:
+    """Milliseconds a trial, from the command to its end; and of plain Ray Tune, a process a trial."""
+    family = {"noop": {"class": "bench_overhead:NoOp", "space": {"knob": {"low": 0.0, "high": 1.0}}}}
+    content = sweep("noop", family, trials, {"algorithm": "random", "scheduler": "none"}) | {"split": {"folds": 1}}
+    ours, theirs = [], []
+    for _ in range(repeats):
+        ours.append(1000 * timed(lambda: run_distml(content))[0] / trials)
+        theirs.append(1000 * timed(lambda: run_python("plain_noop"))[0] / PLAIN_NOOPS)
+    return {
+        "distml, ms a trial": spread(ours), "plain Ray Tune, ms a trial": spread(theirs),
+        "ratio": spread([their / our for our, their in zip(ours, theirs, strict=True)]), "trials": trials,
+    }  # fmt: skip
+
+
+PLAIN_NOOPS = 24
+
+
+def plain_noop() -> None:
+    from ray import tune
+
+    start_ray()
+    tune.Tuner(
+        lambda config: tune.report({"score": config["knob"]}),
+        param_space={"knob": tune.uniform(0, 1)},
+        tune_config=tune.TuneConfig(num_samples=PLAIN_NOOPS, metric="score", mode="max"),
+        run_config=tune.RunConfig(verbose=0, storage_path=os.environ["BENCH_FOLDER"]),
+    ).fit()
+
+
+# --- the same forests, grown or fitted in full
+
+
+def forests(count: int, repeats: int) -> dict[str, Any]:
+    """Seconds to the best of the same kind of configurations, and the holdout AUC of each one's winner."""
+    space = {
+        "n_estimators": TREES, "max_features": {"low": 0.1, "high": 0.7}, "min_samples_leaf": {"low": 1, "high": 199},
+        "max_depth": {"low": 4, "high": 24}, "class_weight": None,
+    }  # fmt: skip
+    content = sweep("forests", {"random-forest": {"space": space}}, count, {"algorithm": "random", "scheduler": "asha"})
+    arms: dict[str, Callable[[int], tuple[float, float]]] = {
+        "distml": lambda seed: distml_forests(content | {"seed": seed}),
+        "plain Ray Tune": lambda seed: peer_forests("plain_forests", seed, count),
+        "HalvingRandomSearchCV": lambda seed: peer_forests("halving_forests", seed, count),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in arms}
+    aucs: dict[str, list[float]] = {name: [] for name in arms}
+    for seed in range(repeats):
+        for name, arm in arms.items():
+            took, auc = arm(seed)
+            seconds[name].append(took)
+            aucs[name].append(auc)
+            print(f"  {name}, seed {seed}: {took:.1f} s, holdout AUC {auc:.4f}", file=sys.stderr)
+    return {
+        name: {
+            "seconds": spread(seconds[name]), "holdout AUC": spread(aucs[name]),
+            "distml is quicker by": spread([a / b for a, b in zip(seconds[name], seconds["distml"], strict=True)]),
+        }
+        for name in arms
+    }  # fmt: skip
+
+
+def distml_forests(content: dict[str, Any]) -> tuple[float, float]:
+    took, shown = timed(lambda: run_distml(content))
+    return took, shown["holdout"]["roc_auc"]
+
+
+def peer_forests(function: str, seed: int, count: int) -> tuple[float, float]:
+    took, out = timed(lambda: run_python(function, seed, count))
+    return took, float(out.strip().splitlines()[-1])
+
+
+def table() -> tuple[Any, ...]:
+    """The same holdout as distml's: stratified, 20 %, the sweep's seed."""
+    frame = pd.read_csv(TABLE)
+    y = frame.pop("target").to_numpy()
+    return frame.drop(columns="ID").to_numpy(np.float32), y
+
+
+def split(seed: int) -> Any:
+    x, y = table()
+    return train_test_split(x, y, test_size=0.2, random_state=seed, stratify=y)
+
+
+def plain_forests(seed: int, count: int) -> None:
+    """Each configuration in full, on 80 % of the training rows, scored on the rest: one fit a configuration."""
+    from ray import tune
+
+    start_ray()
+
+    def trial(config: dict[str, Any]) -> None:
+        x_train, _, y_train, _ = split(seed)
+        x_fit, x_valid, y_fit, y_valid = train_test_split(x_train, y_train, test_size=0.2, random_state=seed)
+        model = RandomForestClassifier(TREES, random_state=seed, n_jobs=1, **config).fit(x_fit, y_fit)
+        tune.report({"auc": roc_auc_score(y_valid, model.predict_proba(x_valid)[:, 1])})
+
+    results = tune.Tuner(
+        trial,
+        param_space={
+            "max_features": tune.uniform(0.1, 0.7), "min_samples_leaf": tune.randint(1, 200),
+            "max_depth": tune.randint(4, 25),
+        },
+        tune_config=tune.TuneConfig(num_samples=count, metric="auc", mode="max"),
+        run_config=tune.RunConfig(verbose=0, storage_path=os.environ["BENCH_FOLDER"]),
+    ).fit()  # fmt: skip
+    print(holdout_auc(results.get_best_result().config, seed))
+
+
+def halving_forests(seed: int, count: int) -> None:
+    from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+    from sklearn.model_selection import HalvingRandomSearchCV
+
+    x_train, _, y_train, _ = split(seed)
+    found = HalvingRandomSearchCV(
+        RandomForestClassifier(random_state=seed), SPACE, n_candidates=count, resource="n_estimators",
+        min_resources=10, max_resources=TREES, factor=3, scoring="roc_auc", random_state=seed, n_jobs=-1, refit=False,
+    ).fit(x_train, y_train)  # fmt: skip
+    print(holdout_auc({key: value for key, value in found.best_params_.items() if key != "n_estimators"}, seed))
+
+
+def holdout_auc(config: dict[str, Any], seed: int) -> float:
+    x_train, x_test, y_train, y_test = split(seed)
+    model = RandomForestClassifier(TREES, random_state=seed, n_jobs=-1, **config).fit(x_train, y_train)
+    return float(roc_auc_score(y_test, model.predict_proba(x_test)[:, 1]))
+
+
+# --- what a trial's process holds
+
+
+def memory() -> dict[str, Any]:
+    """Peak resident memory of the processes that train, less the prepared table's own size."""
+    families = {"scoring-network": {"space": {"epochs": 2}}, "random-forest": {"space": {"n_estimators": 30}}}
+    content = sweep("memory", families, 12, {"algorithm": "random", "scheduler": "none"})
+    peak: dict[int, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        process = subprocess.Popen(command(content, Path(folder)), stdout=subprocess.DEVNULL, cwd=HERE)
+        driver = psutil.Process(process.pid)
+        while process.poll() is None:
+            for child in driver.children(recursive=True):
+                try:
+                    if ", rung " in " ".join(child.cmdline()):
+                        used = child.memory_full_info()
+                        peak[child.pid] = max(peak.get(child.pid, 0.0), (used.rss - used.shared) / 2**20)
+                except psutil.Error:
+                    continue
+            time.sleep(0.1)
+    rows, columns = table()[0].shape
+    return {
+        "MiB a process, largest": round(max(peak.values()), 1),
+        "the table, MiB": round(rows * columns * 4 / 2**20, 1),
+    }
+
+
+# --- how
+
+
+def sweep(name: str, families: dict[str, Any], trials: int, search: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": name, "data": {"source": str(TABLE), "target": "target", "drop": ["ID"]}, "families": families,
+        "metric": "roc_auc", "search": search, "budget": {"trials": trials},
+    }  # fmt: skip
+
+
+def command(content: dict[str, Any], folder: Path) -> list[str]:
+    file = folder / "sweep.yaml"
+    file.write_text(yaml.safe_dump(content))
+    return [str(Path(sys.executable).with_name("distml")), "sweep", str(file), "--runs", str(folder / "runs")]
+
+
+def run_distml(content: dict[str, Any]) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        run = command(content, Path(folder))
+        subprocess.run(run, check=True, stdout=subprocess.DEVNULL, cwd=HERE)
+        show = [run[0], "show", content["name"], "--runs", run[-1], "--format", "json"]
+        return json.loads(subprocess.run(show, check=True, capture_output=True, text=True).stdout)
+
+
+def run_python(function: str, *arguments: int) -> str:
+    """Call one of this file's functions in a process of its own, so that both sides pay for their imports."""
+    call = f"import bench_overhead; bench_overhead.{function}{arguments}"
+    with tempfile.TemporaryDirectory() as folder:
+        settings = {**os.environ, "BENCH_FOLDER": folder, "PYTHONWARNINGS": "ignore"}
+        run = subprocess.run(
+            [sys.executable, "-c", call], check=True, capture_output=True, text=True, cwd=HERE, env=settings
+        )
+    return run.stdout
+
+
+def start_ray() -> None:
+    import ray
+
+    ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+
+
+def timed(run: Callable[[], Any]) -> tuple[float, Any]:
+    start = time.perf_counter()
+    result = run()
+    return time.perf_counter() - start, result
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    return {
+        "median": round(statistics.median(values), 4),
+        "least": round(min(values), 4),
+        "most": round(max(values), 4),
+    }
+
+
+if __name__ == "__main__":
+    main()
