@@ -152,14 +152,14 @@ def plan(
     """Show what a sweep would do, and how long it takes."""
     import psutil
 
-    from distml.hardware.devices import devices
+    from distml.hardware.devices import list_devices
     from distml.report import planned
     from distml.sweep.plan import make_plan
     from distml.sweep.preflight import preflight
     from distml.sweep.reading import read_sweep
 
     checked = preflight(read_sweep(file, set_), runs)
-    made = make_plan(checked, psutil.cpu_count() or 1, len(devices().cards))
+    made = make_plan(checked, psutil.cpu_count() or 1, len(list_devices().cards))
     if as_ is Format.table:
         typer.echo("\n".join(planned.plan_lines(checked.resolved, checked.warnings, made)))
     elif as_ is Format.json:

@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from rich.text import Text
 
-from distml.hardware.devices import Devices, devices
+from distml.hardware.devices import Device, Inventory, list_devices
 from distml.report.text import count
 
 Verdict = Literal["good", "mind", "mend"]  # mend: sweeps will not run, or not as they should
@@ -47,7 +47,7 @@ def examine(runs: Path) -> list[Finding]:
     return [
         *check_versions(),
         check_processors(psutil.cpu_count() or 1, psutil.virtual_memory().available),
-        *check_devices(devices()),
+        *check_devices(list_devices()),
         check_runs_folder(runs),
         check_shared_memory(Path("/dev/shm")),
         check_ray([sys.executable, "-c", _RAY_PROBE]),
@@ -110,19 +110,25 @@ def check_processors(cores: int, memory_free: int) -> Finding:
     return Finding("processor", "good", found)
 
 
-def check_devices(found: Devices) -> list[Finding]:
-    """One finding a card, or the one reason why there is none."""
-    if found.missing:
-        advice = "compare the driver with `nvidia-smi`; a container needs --gpus all" if found.faulty else ""
-        return [Finding("gpu", "mend" if found.faulty else "good", found.missing, advice)]
-    return [
-        Finding(
-            f"gpu{card.index}",
-            "good",
-            f"{card.name}, {card.memory_mib / 1024:.1f} GiB{', MIG' if card.mig else ''}, driver {found.driver}",
-        )
-        for card in found.cards
-    ]
+def check_devices(found: Inventory) -> list[Finding]:
+    """One finding a card and a fault, or the one reason why there is neither."""
+    advice = "compare the driver with `nvidia-smi`; a container needs --gpus all"
+    faults = [Finding("gpu", "mend", fault, advice) for fault in found.faults]
+    if not found.devices:
+        return faults or [Finding("gpu", "good", found.reason or "")]
+    return [*(_card(found, card) for card in found.cards), *faults]
+
+
+def _card(found: Inventory, card: Device) -> Finding:
+    memory = "memory unknown" if card.memory_mib is None else f"{card.memory_mib / 1024:.1f} GiB"
+    said = f"{card.name}, {memory}, driver {card.driver}"
+    if card.usable:
+        return Finding(f"gpu{card.index}", "good", said)
+    slices = found.slices(card)
+    if not slices:
+        advice = "in MIG mode a card without slices runs nothing; see: distml mig plan"
+        return Finding(f"gpu{card.index}", "mend", f"{said}, MIG without a slice", advice)
+    return Finding(f"gpu{card.index}", "good", f"{said}, MIG: {', '.join(one.profile or '?' for one in slices)}")
 
 
 def check_runs_folder(runs: Path) -> Finding:

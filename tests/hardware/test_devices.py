@@ -1,72 +1,159 @@
-"""The GPUs of a machine, with NVML's answers made up: this has to hold where there is no card."""
+"""The inventory, through the real nvidia-ml-py and a real shared library."""
 
-from types import SimpleNamespace
+import subprocess
+import sys
 
-import pynvml
 import pytest
 
-from distml.hardware.devices import Device, Devices, devices
+from distml.hardware.devices import DeviceClass, device_classes, list_devices
+from tests.hardware.standin import DRIVER, StandIn, a100, build, h100, rtx_3090
+
+NOT_SUPPORTED, NO_PERMISSION, DRIVER_NOT_LOADED, FUNCTION_NOT_FOUND, LOST, MISMATCH = 3, 4, 9, 13, 15, 18
 
 
-def raising(kind):
-    def call(*_):
-        raise kind
+def test_whole_cards_are_told_as_nvml_tells_them(machine):
+    machine.holds(rtx_3090("GPU-a"), a100("GPU-b"))
+    workstation, server = machine.run(list_devices).devices
+    assert (workstation.index, workstation.uuid, workstation.name) == (0, "GPU-a", "NVIDIA GeForce RTX 3090")
+    assert (workstation.memory_mib, workstation.multiprocessors, workstation.capability) == (24576, 82, "8.6")
+    assert (workstation.driver, workstation.profile, workstation.parent) == (DRIVER, None, None)
+    assert (workstation.mig_mode, workstation.missing) == (None, {"mig_mode": "not supported by this device"})
+    assert (server.index, server.multiprocessors, server.mig_mode, server.missing) == (1, 108, "disabled", {})
 
-    return call
+
+def test_slices_are_devices_with_a_parent_and_their_numbers_have_gaps(machine):
+    machine.holds(rtx_3090(), a100("GPU-b", {0: "3g.20gb", 2: "2g.10gb", 5: "1g.5gb"}))
+    inventory = machine.run(list_devices)
+    card = inventory.cards[1]
+    slices = inventory.slices(card)
+    assert [(one.index, one.profile, one.memory_mib, one.multiprocessors) for one in slices] == [
+        (0, "3g.20gb", 19968, 42),
+        (2, "2g.10gb", 9984, 28),
+        (5, "1g.5gb", 4864, 14),
+    ]
+    assert {one.parent for one in slices} == {"GPU-b"}
+    assert [one.uuid for one in slices] == ["MIG-b-0", "MIG-b-2", "MIG-b-5"]
+    assert (card.mig_mode, card.usable, slices[0].usable) == ("enabled", False, True)
+    assert inventory.card_of(slices[1]) == card
 
 
-@pytest.fixture
-def two_cards(monkeypatch):
-    """An RTX 3090, which knows no MIG, and an A100 cut into slices."""
-    answers = {
-        "nvmlInit": lambda: None,
-        "nvmlShutdown": lambda: None,
-        "nvmlSystemGetDriverVersion": lambda: "570.86.10",
-        "nvmlDeviceGetCount": lambda: 2,
-        "nvmlDeviceGetHandleByIndex": lambda index: index,
-        "nvmlDeviceGetUUID": lambda card: f"GPU-{card}",
-        "nvmlDeviceGetName": lambda card: ["NVIDIA GeForce RTX 3090", "NVIDIA A100-SXM4-40GB"][card],
-        "nvmlDeviceGetMemoryInfo": lambda card: SimpleNamespace(total=[24, 40][card] * 2**30),
+def test_a_mig_mode_that_waits_for_a_reset_is_told_as_such(machine):
+    machine.holds(a100("GPU-a", None, "mig 0 1"), a100("GPU-b", {0: "7g.40gb"}, "mig 1 0"))
+    inventory = machine.run(list_devices)
+    assert [card.mig_mode for card in inventory.cards] == ["to be enabled", "to be disabled"]
+    assert [card.usable for card in inventory.cards] == [True, False]
+
+
+def test_a_slice_whose_name_tells_no_profile_gets_it_from_its_attributes(machine):
+    card = a100("GPU-a", {0: "2g.10gb"})
+    machine.holds(card)
+    text = machine.file.read_text().replace(" MIG 2g.10gb", "")
+    machine.file.write_text(text)
+    assert machine.run(list_devices).devices[1].profile == "2g.10gb"
+    machine.file.write_text(text.replace("slices 2 2", "slices 2 1"))
+    assert machine.run(list_devices).devices[1].profile == "1c.2g.10gb"
+
+
+def test_what_nvml_refuses_is_none_with_the_reason(machine):
+    machine.holds(
+        rtx_3090(
+            "GPU-a",
+            f"error nvmlDeviceGetMemoryInfo {NOT_SUPPORTED}",
+            f"error nvmlDeviceGetNumGpuCores {FUNCTION_NOT_FOUND}",
+            f"error nvmlDeviceGetMigMode {NO_PERMISSION}",
+        )
+    )
+    (device,) = machine.run(list_devices).devices
+    assert (device.memory_mib, device.multiprocessors, device.mig_mode) == (None, None, None)
+    assert device.missing == {
+        "memory_mib": "not supported by this device",
+        "multiprocessors": "the driver is too old for it",
+        "mig_mode": "no permission",
     }
-    for name, answer in answers.items():
-        monkeypatch.setattr(pynvml, name, answer)
-
-    def mig_mode(card):
-        if card == 0:
-            raise pynvml.NVMLError_NotSupported
-        return [pynvml.NVML_DEVICE_MIG_ENABLE, pynvml.NVML_DEVICE_MIG_ENABLE]
-
-    monkeypatch.setattr(pynvml, "nvmlDeviceGetMigMode", mig_mode)
 
 
-def test_cards_are_told_with_memory_and_mig(two_cards):
-    assert devices() == Devices(
-        cards=(
-            Device(0, "GPU-0", "NVIDIA GeForce RTX 3090", 24 * 1024, mig=False),
-            Device(1, "GPU-1", "NVIDIA A100-SXM4-40GB", 40 * 1024, mig=True),
-        ),
-        driver="570.86.10",
+def test_a_card_that_fell_off_the_bus_takes_no_other_with_it(machine):
+    machine.holds(rtx_3090("GPU-a"), rtx_3090("GPU-b", f"error * {LOST}"), rtx_3090("GPU-c"))
+    inventory = machine.run(list_devices)
+    assert [device.uuid for device in inventory.devices] == ["GPU-a", "GPU-c"]
+    assert inventory.faults == ("gpu1: the GPU fell off the bus",)
+    assert inventory.reason is None
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (DRIVER_NOT_LOADED, "NVML does not start: the NVIDIA driver is not loaded"),
+        (MISMATCH, "NVML does not start: driver and library differ in version: was the driver updated?"),
+    ],
+)
+def test_an_nvml_that_does_not_start_is_a_fault_in_one_line(machine, code, said):
+    machine.holds(rtx_3090(), lines=[f"error nvmlInitWithFlags {code}"])
+    inventory = machine.run(list_devices)
+    assert (inventory.devices, inventory.reason, inventory.faults) == ((), said, (said,))
+
+
+def test_a_driver_that_goes_while_it_is_asked_is_a_fault(machine):
+    machine.holds(rtx_3090(), lines=[f"error nvmlDeviceGetName {MISMATCH}"])
+    inventory = machine.run(list_devices)
+    assert inventory.devices == ()
+    assert inventory.reason.startswith("NVML fails: driver and library differ")
+
+
+def test_a_driver_without_cards_is_a_cpu_node(machine):
+    inventory = machine.run(list_devices)
+    assert (inventory.reason, inventory.faults) == ("NVML finds no GPU: a CPU node", ())
+
+
+def test_without_the_library_it_is_a_cpu_node(tmp_path):
+    (tmp_path / "libnvidia-ml.so.1").write_bytes(b"")  # hides one that this machine may have
+    code = "from distml.hardware.devices import list_devices; print(list_devices())"
+    command = [sys.executable, "-c", code]
+    there = {"LD_LIBRARY_PATH": str(tmp_path)}
+    said = subprocess.run(command, env=there, capture_output=True, text=True, timeout=60).stdout
+    assert said.strip() == "Inventory(devices=(), reason='no NVML: a CPU node', faults=())"
+
+
+def test_an_old_driver_lacks_functions_and_still_lists_its_cards(tmp_path):
+    old = StandIn(build(tmp_path / "old", old=True), tmp_path / "machine.txt")
+    try:
+        old.holds(rtx_3090(), a100("GPU-b", {3: "1g.5gb"}))
+        assert [device.uuid for device in old.run(list_devices).devices] == ["GPU-3090", "GPU-b", "MIG-b-3"]
+    finally:
+        old.close()
+
+
+def test_devices_alike_are_a_class_named_for_ray(machine):
+    machine.holds(
+        rtx_3090("GPU-a"),
+        a100("GPU-b", {0: "3g.20gb", 1: "1g.5gb", 2: "1g.5gb"}),
+        rtx_3090("GPU-c"),
+    )
+    assert device_classes(machine.run(list_devices)) == (
+        DeviceClass("rtx-3090", ("GPU-a", "GPU-c"), 24576, 82),
+        DeviceClass("3g.20gb", ("MIG-b-0",), 19968, 42),
+        DeviceClass("1g.5gb", ("MIG-b-1", "MIG-b-2"), 4864, 14),
     )
 
 
-def test_without_the_library_it_is_a_cpu_node(monkeypatch):
-    monkeypatch.setattr(pynvml, "nvmlInit", raising(pynvml.NVMLError_LibraryNotFound))
-    assert devices() == Devices(missing="no NVML: a CPU node")
+def test_a_profile_that_two_cards_share_is_two_classes(machine):
+    sliced = a100("GPU-b", {0: "1g.5gb"})
+    sliced.slices[0].profile = "1g.10gb"
+    machine.holds(sliced, h100("GPU-h", ["0:0", "0:0"]))
+    classes = device_classes(machine.run(list_devices))
+    assert [(one.name, len(one.uuids)) for one in classes] == [
+        ("1g.10gb-a100-sxm4-40gb", 1),
+        ("1g.10gb-h100-80gb-hbm3", 2),
+    ]
 
 
-def test_a_driver_that_does_not_fit_is_a_fault_and_not_a_cpu_node(monkeypatch):
-    monkeypatch.setattr(pynvml, "nvmlInit", raising(pynvml.NVMLError(pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH)))
-    found = devices()
-    assert found.faulty
-    assert found.missing.startswith("NVML does not start:")
+def test_a_card_in_mig_mode_without_slices_is_in_no_class(machine):
+    machine.holds(a100("GPU-a", {}))
+    inventory = machine.run(list_devices)
+    assert (len(inventory.devices), device_classes(inventory)) == (1, ())
 
 
-def test_a_card_that_fell_off_the_bus_is_a_fault(two_cards, monkeypatch):
-    lost = pynvml.NVMLError(pynvml.NVML_ERROR_GPU_IS_LOST)
-    monkeypatch.setattr(pynvml, "nvmlDeviceGetMemoryInfo", raising(lost))
-    assert devices().faulty
-
-
-def test_a_driver_without_cards_is_a_cpu_node(two_cards, monkeypatch):
-    monkeypatch.setattr(pynvml, "nvmlDeviceGetCount", lambda: 0)
-    assert (devices().missing, devices().faulty) == ("NVML finds no GPU: a CPU node", False)
+def test_importing_the_inventory_does_not_import_pynvml():
+    code = "import sys, distml.hardware.devices; print('pynvml' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60).stdout
+    assert said.strip() == "False"

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from distml.hardware.devices import Device, Devices
+from distml.hardware.devices import Device, Inventory
 from distml.report import doctor
 from distml.report.doctor import Finding
 
@@ -48,15 +48,25 @@ def test_little_memory_is_to_mind():
 
 
 def test_no_gpu_is_good_and_a_driver_that_fails_is_not():
-    assert doctor.check_devices(Devices(missing="no NVML: a CPU node")) == [
+    assert doctor.check_devices(Inventory(reason="no NVML: a CPU node")) == [
         Finding("gpu", "good", "no NVML: a CPU node")
     ]
-    assert doctor.check_devices(Devices(missing="NVML does not start: x", faulty=True))[0].verdict == "mend"
-    card = Device(0, "GPU-0", "NVIDIA A100-SXM4-40GB", 40960, mig=True)
-    assert (
-        doctor.check_devices(Devices((card,), "570.86"))[0].found
-        == "NVIDIA A100-SXM4-40GB, 40.0 GiB, MIG, driver 570.86"
-    )
+    failing = Inventory(reason="NVML does not start: x", faults=("NVML does not start: x",))
+    assert doctor.check_devices(failing)[0].verdict == "mend"
+
+
+def test_cards_are_told_with_their_slices_and_what_is_wrong_with_them():
+    workstation = Device(0, "GPU-0", "NVIDIA GeForce RTX 3090", 24576, 82, "570.86")
+    cut = Device(1, "GPU-1", "NVIDIA A100-SXM4-40GB", 40960, 108, "570.86", mig_mode="enabled")
+    piece = Device(0, "MIG-0", f"{cut.name} MIG 3g.20gb", 19968, 42, "570.86", profile="3g.20gb", parent="GPU-1")
+    found = doctor.check_devices(Inventory((workstation, cut, piece), faults=("gpu2: the GPU fell off the bus",)))
+    assert [(one.subject, one.verdict, one.found) for one in found] == [
+        ("gpu0", "good", "NVIDIA GeForce RTX 3090, 24.0 GiB, driver 570.86"),
+        ("gpu1", "good", "NVIDIA A100-SXM4-40GB, 40.0 GiB, driver 570.86, MIG: 3g.20gb"),
+        ("gpu", "mend", "gpu2: the GPU fell off the bus"),
+    ]
+    bare = doctor.check_devices(Inventory((cut,)))[0]
+    assert (bare.verdict, bare.found.endswith("MIG without a slice")) == ("mend", True)
 
 
 def test_a_runs_folder_that_is_a_file_or_full_is_told(tmp_path, monkeypatch):

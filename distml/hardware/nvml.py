@@ -1,0 +1,79 @@
+"""NVML, NVIDIA's library about its cards: the one module that imports pynvml. No CUDA context, no torch."""
+
+from typing import Any
+
+
+class NvmlUnavailableError(Exception):
+    """NVML as a whole does not answer: there is none, or its driver is gone or was exchanged."""
+
+    def __init__(self, reason: str, *, faulty: bool) -> None:
+        """faulty: it is there and does not work, which somebody should mend."""
+        super().__init__(reason)
+        self.reason = reason
+        self.faulty = faulty
+
+
+class DeviceLostError(Exception):
+    """One device does not answer any more; the others may."""
+
+
+class Nvml:
+    """NVML while it is open. Raises NvmlUnavailableError where it cannot be opened."""
+
+    def __init__(self) -> None:
+        import pynvml  # its names are many: importing it costs 20 ms, which only those pay who look at devices
+
+        self.lib: Any = pynvml
+        try:
+            pynvml.nvmlInit()
+        except pynvml.NVMLError_LibraryNotFound:
+            raise NvmlUnavailableError("no NVML: a CPU node", faulty=False) from None
+        except pynvml.NVMLError as error:
+            raise NvmlUnavailableError(f"NVML does not start: {self.reason(error)}", faulty=True) from None
+
+    def close(self) -> None:
+        """Let NVML go; a driver that is gone already is no matter."""
+        try:
+            self.lib.nvmlShutdown()
+        except self.lib.NVMLError:
+            return
+
+    def call(self, function: str, *arguments: Any) -> Any:
+        """What the function gives; raises pynvml.NVMLError for what it refuses.
+
+        Raises NvmlUnavailableError where nothing can be asked any more, DeviceLostError where this device cannot.
+        """
+        lib = self.lib
+        try:
+            return getattr(lib, function)(*arguments)
+        except lib.NVMLError as error:
+            if error.value in (
+                lib.NVML_ERROR_UNINITIALIZED,
+                lib.NVML_ERROR_DRIVER_NOT_LOADED,
+                lib.NVML_ERROR_LIB_RM_VERSION_MISMATCH,
+            ):
+                raise NvmlUnavailableError(f"NVML fails: {self.reason(error)}", faulty=True) from None
+            if error.value in (lib.NVML_ERROR_GPU_IS_LOST, lib.NVML_ERROR_RESET_REQUIRED):
+                raise DeviceLostError(self.reason(error)) from None
+            raise
+
+    def ask(self, missing: dict[str, str], what: str, function: str, *arguments: Any) -> Any:
+        """What the function gives, or None; then `missing[what]` is the reason."""
+        try:
+            return self.call(function, *arguments)
+        except self.lib.NVMLError as error:
+            missing[what] = self.reason(error)
+            return None
+
+    def reason(self, error: Any) -> str:
+        """An NVML error in words for a user."""
+        lib = self.lib
+        words = {
+            lib.NVML_ERROR_NOT_SUPPORTED: "not supported by this device",
+            lib.NVML_ERROR_NO_PERMISSION: "no permission",
+            lib.NVML_ERROR_FUNCTION_NOT_FOUND: "the driver is too old for it",
+            lib.NVML_ERROR_DRIVER_NOT_LOADED: "the NVIDIA driver is not loaded",
+            lib.NVML_ERROR_GPU_IS_LOST: "the GPU fell off the bus",
+            lib.NVML_ERROR_LIB_RM_VERSION_MISMATCH: "driver and library differ in version: was the driver updated?",
+        }
+        return words.get(error.value) or str(error)
