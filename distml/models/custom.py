@@ -110,9 +110,11 @@ def _engine(kind: type, import_path: str) -> Literal["estimator", "network"]:
     """Told by the names of the bases, so that scikit-learn users do not import torch."""
     if any(base.__name__ == "LightningModule" for base in kind.__mro__):
         return "network"
-    if all(hasattr(kind, method) for method in ("fit", "predict", "get_params", "set_params")):
+    lacks = [method for method in ("fit", "predict", "get_params", "set_params") if not hasattr(kind, method)]
+    if not lacks:
         return "estimator"
-    raise ValueError(f"{import_path!r} is neither a scikit-learn estimator nor a LightningModule")
+    what = "is neither a scikit-learn estimator nor a LightningModule"
+    raise ValueError(f"{import_path!r} {what}; to be an estimator it lacks {', '.join(lacks)}")
 
 
 def _tasks(kind: type) -> frozenset[Task]:

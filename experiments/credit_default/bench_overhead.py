@@ -48,6 +48,9 @@ class NoOp(ClassifierMixin, BaseEstimator):
         positive = 1 / (1 + np.exp(-x[:, 0] * self.knob))
         return np.column_stack([1 - positive, positive])
 
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        return self.classes_[self.predict_proba(x).argmax(1)]
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -67,8 +70,9 @@ def main() -> None:
 
 
 def machine() -> dict[str, Any]:
+    names = [line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
     return {
-        "cpus": os.cpu_count(), "processor": platform.processor() or platform.machine(),
+        "cpus": os.cpu_count(), "processor": names[0] if names else platform.machine(),
         "python": platform.python_version(), "date": time.strftime("%Y-%m-%d"),
     }  # fmt: skip
 
