@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -125,6 +126,45 @@ def _trains(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.Error):
         return process.cmdline()[0].startswith("diary x1, rung")
     return False
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 130 MiB of its own."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=130m", "tmpfs", str(place)], capture_output=True, text=True
+    )
+    if made.returncode:
+        pytest.skip(f"this user cannot mount a small disk: {made.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+@pytest.mark.long
+def test_a_full_disk_pauses_the_sweep(small_disk: Path, undisturbed: dict[str, float]) -> None:
+    ballast = small_disk / "ballast"
+    process = start(small_disk, "sweep", str(slow_sweep(small_disk)))
+    try:
+        wait_for(lambda: ended(small_disk) >= 3)
+        with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
+            for size in (2**20, 2**12, 1):
+                with contextlib.suppress(OSError):
+                    while file.write(b"0" * size) == size:
+                        pass
+        time.sleep(1)
+        then = ended(small_disk)
+        time.sleep(4)
+        assert ended(small_disk) == then < len(undisturbed)
+        ballast.unlink()
+        out, err = process.communicate(timeout=90)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 0, err
+    assert "paused" in out and "free some space" in out
+    assert scores(small_disk) == undisturbed
 
 
 @pytest.mark.long
