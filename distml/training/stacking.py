@@ -28,8 +28,9 @@ class SharedDropout(nn.Module):
         if not self.training:
             return x
         rate = torch.as_tensor(self.p, dtype=x.dtype, device=x.device)
-        kept = ((1 - torch.rand_like(x)) - rate).ceil()  # 0 or 1, as numbers: masks of bool are slow on a CPU
-        return x * (kept / torch.where(rate < 1, 1 - rate, 1))
+        # 0 or 1, as numbers, in the layout of x: on a CPU masks of bool, or with the members innermost, are slow.
+        kept = torch.zeros_like(x).add_(1 - torch.rand_like(x)).sub_(rate).ceil_()
+        return x * kept.div_(torch.where(rate < 1, 1 - rate, 1))
 
 
 class Stacking:
