@@ -38,15 +38,20 @@ class Nvml:
         except self.lib.NVMLError:
             return
 
-    def call(self, function: str, *arguments: Any) -> Any:
+    def call(self, function: str, *arguments: Any, older: str = "") -> Any:
         """What the function gives; raises pynvml.NVMLError for what it refuses.
 
+        older: the function's former name, for a driver or a pynvml that does not know it yet.
         Raises NvmlUnavailableError where nothing can be asked any more, DeviceLostError where this device cannot.
         """
         lib = self.lib
         try:
+            if not hasattr(lib, function):
+                raise lib.NVMLError(lib.NVML_ERROR_FUNCTION_NOT_FOUND)
             return getattr(lib, function)(*arguments)
         except lib.NVMLError as error:
+            if older and error.value == lib.NVML_ERROR_FUNCTION_NOT_FOUND:
+                return self.call(older, *arguments)
             if error.value in (
                 lib.NVML_ERROR_UNINITIALIZED,
                 lib.NVML_ERROR_DRIVER_NOT_LOADED,
@@ -57,10 +62,10 @@ class Nvml:
                 raise DeviceLostError(self.reason(error)) from None
             raise
 
-    def ask(self, missing: dict[str, str], what: str, function: str, *arguments: Any) -> Any:
+    def ask(self, missing: dict[str, str], what: str, function: str, *arguments: Any, older: str = "") -> Any:
         """What the function gives, or None; then `missing[what]` is the reason."""
         try:
-            return self.call(function, *arguments)
+            return self.call(function, *arguments, older=older)
         except self.lib.NVMLError as error:
             missing[what] = self.reason(error)
             return None

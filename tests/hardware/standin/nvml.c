@@ -60,6 +60,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static device *in_now(device *d) { return d ? (device *)((char *)&now + ((char *)d - (char *)&next)) : NULL; }
 
 static void read_series(series *s, char *words) {
+    s->points = 0; /* the last one counts */
     for (char *word = strtok(words, " \t"); word && s->points < POINTS; word = strtok(NULL, " \t"), s->points++)
         sscanf(word, "%lf:%lf", &s->at[s->points], &s->value[s->points]);
 }
