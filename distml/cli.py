@@ -57,6 +57,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+mig = typer.Typer(help="Plan how cards are cut by MIG.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(mig, name="mig")
+
 
 def main() -> None:
     """Run the command line: exit 0 good, 1 nothing came of it, 2 the user's mistake, 130 interrupted."""
@@ -291,6 +294,45 @@ def doctor(runs: Runs = Path("runs"), as_: As = Format.table) -> None:
         _print_rows(doctor.findings_json(findings), as_)
     if any(finding.verdict == "mend" for finding in findings):
         raise typer.Exit(1)
+
+
+@app.command()
+def devices(as_: As = Format.table) -> None:
+    """List this machine's GPUs and MIG slices."""
+    from distml.report import devices
+
+    nodes = [devices.this_node()]
+    if as_ is Format.json:
+        _print_json(devices.nodes_json(nodes))
+    elif as_ is Format.csv:
+        _print_rows(devices.devices_rows(nodes), as_)
+    else:
+        _show(*devices.devices_lines(nodes))
+    if nodes[0].inventory.faults:
+        raise typer.Exit(1)
+
+
+@mig.command("plan")
+def mig_plan(
+    card: Annotated[
+        str | None, typer.Option("--card", metavar="CARD", help="like a100-40; without it, the cards of this machine")
+    ] = None,
+    throughput: Annotated[
+        str, typer.Option("--throughput", metavar="PROFILE=N,...", help="measured on one slice of each profile")
+    ] = "",
+    needs: Annotated[str, typer.Option("--needs", metavar="GiB,...", help="of cohorts, like 4GiB,9GiB")] = "",
+    as_: DetailAs = DetailFormat.table,
+) -> None:
+    """Choose the best MIG layout for a card; changes nothing."""
+    from distml.hardware.devices import Inventory, list_devices
+    from distml.hardware.mig_request import plans
+    from distml.report import devices
+
+    chosen = plans(Inventory() if card else list_devices(), card, throughput, needs)
+    if as_ is DetailFormat.json:
+        _print_json([devices.plan_json(*one) for one in chosen])
+    else:
+        typer.echo("\n\n".join("\n".join(devices.plan_lines(*one)) for one in chosen))
 
 
 def _show(*items: "RenderableType") -> None:
