@@ -5,6 +5,7 @@ import io
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ import yaml
 from tests.hardware.standin import DRIVER, a100, h100, rtx_3090
 
 NODE = platform.node()
+GUIDE = Path(__file__).parents[2] / "cluster" / "mig" / "README.md"
 
 
 @pytest.fixture
@@ -144,3 +146,12 @@ def test_mistakes_in_what_is_asked_are_said_at_once(distml, arguments, said):
     answer = distml("mig", "plan", *arguments, cards=[rtx_3090()])
     assert (answer.returncode, answer.stdout) == (2, "")
     assert answer.stderr.startswith(said)
+
+
+def test_the_guides_commands_do_what_it_says(distml):
+    commands = [line for line in GUIDE.read_text().splitlines() if line.startswith("distml ")]
+    assert len(commands) == 4
+    for command in commands:
+        said = distml(*shlex.split(command, comments=True)[1:], cards=[a100("GPU-b", {0: "3g.20gb"})])
+        assert said.returncode == 0
+        assert ("sudo nvidia-smi mig -i" if "plan" in command else "3g.20gb") in said.stdout
