@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: sweep setup test test-long lint bench-overhead clean
+.PHONY: sweep setup test test-long test-gpu lint bench-overhead clean
 
 sweep: $(READY)  ## the main job: search models on 30,000 credit-card accounts
 	$(BIN)/distml sweep experiments/credit_default/sweep.yaml
@@ -12,10 +12,13 @@ sweep: $(READY)  ## the main job: search models on 30,000 credit-card accounts
 setup: $(READY)  ## a virtual environment with everything, nothing run
 
 test: $(READY) lint  ## what every change must pass, a few minutes
-	$(BIN)/python -m pytest -m "not long"
+	$(BIN)/python -m pytest -m "not long and not gpu"
 
 test-long: $(READY)  ## kills and long runs
-	$(BIN)/python -m pytest -m long
+	$(BIN)/python -m pytest -m "long and not gpu"
+
+test-gpu: $(READY)  ## against a real NVIDIA card; says that it was skipped where there is none
+	$(BIN)/python -m pytest -m gpu -s
 
 lint: $(READY)
 	$(BIN)/ruff check .
