@@ -20,9 +20,10 @@ class Device:
     index: int  # of the card on its machine; of the slice on its card, where numbers may be left out
     uuid: str  # 'GPU-...' or 'MIG-...', as CUDA_VISIBLE_DEVICES takes it
     name: str  # 'NVIDIA GeForce RTX 3090'
-    memory_mib: int | None
+    memory_mib: int | None  # as nvidia-smi shows it
     multiprocessors: int | None
     driver: str | None
+    reserved_mib: int = 0  # of it, what the driver keeps for itself
     capability: str | None = None  # CUDA compute capability, '8.6'
     mig_mode: str | None = None  # of a card: 'enabled', 'disabled', 'to be enabled', 'to be disabled' (by a reset)
     profile: str | None = None  # of a slice: '1g.10gb'
@@ -63,7 +64,7 @@ class DeviceClass:
 
     name: str  # 'rtx-3090', '1g.10gb': also that of a Ray custom resource
     uuids: tuple[str, ...]
-    memory_mib: int | None
+    memory_mib: int | None  # of each, what programs can have
     multiprocessors: int | None
 
 
@@ -116,6 +117,7 @@ def find_devices(nvml: Nvml) -> tuple[list[Found], list[str]]:
 def _card(nvml: Nvml, index: int, driver: str | None) -> Found:
     missing: dict[str, str] = {}
     handle = nvml.call("nvmlDeviceGetHandleByIndex", index)
+    memory = nvml.memory(missing, "memory_mib", handle)
     version = nvml.ask(missing, "capability", "nvmlDeviceGetCudaComputeCapability", handle)
     capability = version and f"{version[0]}.{version[1]}"
     cores = nvml.ask(missing, "multiprocessors", "nvmlDeviceGetNumGpuCores", handle)
@@ -125,7 +127,8 @@ def _card(nvml: Nvml, index: int, driver: str | None) -> Found:
         index,
         uuid=nvml.call("nvmlDeviceGetUUID", handle),
         name=nvml.call("nvmlDeviceGetName", handle),
-        memory_mib=_memory_mib(nvml, missing, handle),
+        memory_mib=memory.total if memory else None,
+        reserved_mib=memory.reserved if memory else 0,
         multiprocessors=cores // _CORES.get(capability, 128) if cores and capability else None,
         driver=driver,
         capability=capability,
@@ -147,7 +150,7 @@ def _slices(nvml: Nvml, card: Found) -> list[Found]:
         missing: dict[str, str] = {}
         name = nvml.call("nvmlDeviceGetName", handle)
         attributes = nvml.ask(missing, "multiprocessors", "nvmlDeviceGetAttributes", handle)
-        memory_mib = _memory_mib(nvml, missing, handle)
+        memory = nvml.memory(missing, "memory_mib", handle)
         profile = re.search(r" MIG (\S+)$", name)
         if profile is None and attributes is None:
             missing["profile"] = missing["multiprocessors"]
@@ -155,7 +158,8 @@ def _slices(nvml: Nvml, card: Found) -> list[Found]:
             index,
             uuid=nvml.call("nvmlDeviceGetUUID", handle),
             name=name,
-            memory_mib=memory_mib,
+            memory_mib=memory.total if memory else None,
+            reserved_mib=memory.reserved if memory else 0,
             multiprocessors=attributes and attributes.multiprocessorCount,
             driver=card.device.driver,
             capability=card.device.capability,
@@ -173,11 +177,6 @@ def _profile(attributes: Any) -> str:
     whole, part = attributes.gpuInstanceSliceCount, attributes.computeInstanceSliceCount
     memory = f"{whole}g.{round(attributes.memorySizeMB / 1024)}gb"
     return memory if part == whole else f"{part}c.{memory}"
-
-
-def _memory_mib(nvml: Nvml, missing: dict[str, str], handle: Any) -> int | None:
-    memory = nvml.ask(missing, "memory_mib", "nvmlDeviceGetMemoryInfo", handle)
-    return memory and memory.total // 2**20
 
 
 def _mig_mode(nvml: Nvml, missing: dict[str, str], handle: Any) -> str | None:
@@ -200,7 +199,8 @@ def device_classes(inventory: Inventory) -> tuple[DeviceClass, ...]:
     for device in filter(lambda one: one.usable, inventory.devices):
         card = _resource_name(inventory.card_of(device).name)
         name = device.profile.replace("+", ".") if device.profile else card
-        alike.setdefault((name, card, device.memory_mib, device.multiprocessors), []).append(device.uuid)
+        memory = device.memory_mib and device.memory_mib - device.reserved_mib
+        alike.setdefault((name, card, memory, device.multiprocessors), []).append(device.uuid)
     names = _distinct(alike)
     return tuple(DeviceClass(names[key], tuple(uuids), key[2], key[3]) for key, uuids in alike.items())
 

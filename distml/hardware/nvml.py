@@ -1,6 +1,18 @@
 """NVML, NVIDIA's library about its cards: the one module that imports pynvml. No CUDA context, no torch."""
 
+from dataclasses import dataclass
 from typing import Any
+
+_MIB = 2**20
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A device's memory, MiB; a driver that does not tell what it keeps for itself counts that as used."""
+
+    total: int
+    reserved: int
+    used: float
 
 
 class NvmlUnavailableError(Exception):
@@ -15,6 +27,10 @@ class NvmlUnavailableError(Exception):
 
 class DeviceLostError(Exception):
     """One device does not answer any more; the others may."""
+
+
+class SliceGoneError(DeviceLostError):
+    """The card was cut anew: what is known of its slices has to be asked again."""
 
 
 class Nvml:
@@ -68,6 +84,21 @@ class Nvml:
             return self.call(function, *arguments, older=older)
         except self.lib.NVMLError as error:
             missing[what] = self.reason(error)
+            return None
+
+    def memory(self, missing: dict[str, str], what: str, handle: Any) -> "Memory | None":
+        """A device's memory, or None; then `missing[what]` is the reason."""
+        function, newer = "nvmlDeviceGetMemoryInfo", getattr(self.lib, "nvmlMemory_v2", None)
+        try:
+            found = self.call(function, handle, newer)
+            return Memory(found.total // _MIB, getattr(found, "reserved", 0) // _MIB, found.used / _MIB)
+        except (self.lib.NVMLError_FunctionNotFound, self.lib.NVMLError_ArgumentVersionMismatch):
+            older = self.ask(missing, what, function, handle)
+            return None if older is None else Memory(older.total // _MIB, 0, older.used / _MIB)
+        except self.lib.NVMLError as error:
+            missing[what] = self.reason(error)
+            if error.value == self.lib.NVML_ERROR_INVALID_ARGUMENT:
+                raise SliceGoneError("the card was cut anew: this slice is gone") from None
             return None
 
     def reason(self, error: Any) -> str:

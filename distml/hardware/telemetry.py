@@ -9,7 +9,7 @@ import psutil
 
 from distml.hardware.devices import Found, Inventory, find_devices
 from distml.hardware.gpm import SliceUtilisation
-from distml.hardware.nvml import DeviceLostError, Nvml, NvmlUnavailableError
+from distml.hardware.nvml import DeviceLostError, Nvml, NvmlUnavailableError, SliceGoneError
 from distml.hardware.samples import DeviceSample, HostSample, ProcessUse, Sample
 
 _MIB = 2**20
@@ -110,7 +110,8 @@ class Sampler:
         device = found.device
         missing: dict[str, str] = {}
         try:
-            used = self._memory_used(nvml, missing, found)
+            memory = nvml.memory(missing, "memory_used_mib", found.handle)
+            used = memory.used if memory else None
             if device.parent:
                 utilisation = self._slices[device.uuid].read(missing, now)
                 processes = self._processes(nvml, missing, found.handle)
@@ -120,17 +121,8 @@ class Sampler:
             self._stale |= self._cut_anew(nvml, found)
             return self._card(nvml, found, now, used, missing)
         except DeviceLostError as error:
+            self._stale |= isinstance(error, SliceGoneError)
             return DeviceSample.gap(device.uuid, str(error))
-
-    def _memory_used(self, nvml: Nvml, missing: dict[str, str], found: Found) -> float | None:
-        try:
-            return float(nvml.call("nvmlDeviceGetMemoryInfo", found.handle).used) / _MIB
-        except nvml.lib.NVMLError_InvalidArgument:
-            self._stale = True
-            raise DeviceLostError("the card was cut anew: this slice is gone") from None
-        except nvml.lib.NVMLError as error:
-            missing["memory_used_mib"] = nvml.reason(error)
-            return None
 
     def _card(self, nvml: Nvml, found: Found, now: float, used: float | None, missing: dict[str, str]) -> DeviceSample:
         lib, handle = nvml.lib, found.handle

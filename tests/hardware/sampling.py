@@ -2,7 +2,6 @@
 
 import os
 import re
-import time
 from pathlib import Path
 
 from distml.hardware.telemetry import Sampler
@@ -28,18 +27,3 @@ def sample():
 def end():
     _sampler.close()
     return _sampler.sample()
-
-
-def cost(samples, period):
-    """Seconds of processor time a sample, and MiB that the process grew, over some samples."""
-    import psutil
-
-    sampler = Sampler()
-    sampler.sample()
-    grown, begun = psutil.Process().memory_info().rss, time.process_time()
-    for _ in range(samples):
-        time.sleep(period)
-        sampler.sample()
-    spent = (time.process_time() - begun) / samples
-    sampler.close()
-    return spent, (psutil.Process().memory_info().rss - grown) / 2**20

@@ -136,6 +136,13 @@ def test_devices_alike_are_a_class_named_for_ray(machine):
     )
 
 
+def test_a_class_offers_the_memory_that_programs_can_have(machine, tmp_path):
+    machine.holds(rtx_3090("GPU-a", "memory 24576 320"))
+    inventory = machine.run(list_devices)
+    assert (inventory.devices[0].memory_mib, inventory.devices[0].reserved_mib) == (24576, 320)
+    assert device_classes(inventory)[0].memory_mib == 24256
+
+
 def test_a_profile_that_two_cards_share_is_two_classes(machine):
     sliced = a100("GPU-b", {0: "1g.5gb"})
     sliced.slices[0].profile = "1g.10gb"

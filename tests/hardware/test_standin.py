@@ -8,7 +8,7 @@ from tests.hardware.standin import a100, h100, rtx_3090
 def mixed():
     cut = a100("GPU-b", {0: "3g.20gb", 4: "1g.5gb"})
     cut.slices[0].lines = ["used 0:7000", "process 77 6500"]
-    return rtx_3090("GPU-a", "used 0:900", "process 4242 800", "process 4243 -"), cut
+    return rtx_3090("GPU-a", "memory 24576 300", "used 0:900", "process 4242 800", "process 4243 -"), cut
 
 
 def protocols():
@@ -53,7 +53,7 @@ def test_structures_sizes_and_refusals_are_nvmls(machine):
     machine.holds(*mixed())
     mib = 2**20
     assert machine.run(protocols) == {
-        "memory": (24576 * mib, 900 * mib, 24576 * mib, 900 * mib),
+        "memory": (24576 * mib, 1200 * mib, 24576 * mib, 900 * mib),
         "processes": [(4242, 800 * mib), (4243, None)],
         "by slice": [(77, 1)],
         "rates": [(4242, 0), (4243, 0)],
@@ -115,7 +115,7 @@ def test_rays_own_binding_reads_it_too(machine):
     machine.holds(*mixed())
     count, devices = machine.run(seen_by_ray)
     assert count == 2
-    assert devices == [("GPU-a", 900), ("MIG-b-0", 7000), ("MIG-b-4", 0)]
+    assert devices == [("GPU-a", 1200), ("MIG-b-0", 7000), ("MIG-b-4", 0)]
 
 
 def seen_by_torch():

@@ -123,6 +123,16 @@ def test_a_card_that_falls_off_the_bus_is_a_gap_beside_one_that_goes_on(sampled)
     assert (after.energy_j, after.energy_seconds) == (pytest.approx(66.0), 3.0)  # the counter covers the gap
 
 
+def test_a_cut_card_that_falls_off_the_bus_comes_back_with_its_slices(sampled):
+    good = a100("GPU-b", {0: "3g.20gb"})
+    sampled.begin(good)
+    lost = a100("GPU-b", {0: "3g.20gb"}, f"error * {LOST}")
+    for second in (1.0, 2.0):
+        gaps = sampled(lost, at=second).devices
+        assert gaps == tuple(DeviceSample.gap(uuid, "the GPU fell off the bus") for uuid in ("GPU-b", "MIG-b-0"))
+    assert [one.memory_used_mib for one in sampled(good, at=3.0).devices] == [600, 0]
+
+
 def test_a_driver_updated_under_the_sampler_is_a_gap_that_ends(sampled):
     card = rtx_3090("GPU-a")
     sampled.begin(card)

@@ -8,7 +8,7 @@
  *   error FUNCTION CODE     fails with an NVML code; for all devices, or within a device for that one; FUNCTION may be *
  *   gpu NAME                whole card                slice INDEX NAME   slice of the last card; indices may have gaps
  *   uuid UUID               cores N (CUDA cores)      capability MAJOR MINOR
- *   memory MIB              limit WATTS               mig CURRENT PENDING (0 or 1)     gpm 1
+ *   memory MIB RESERVED     limit WATTS               mig CURRENT PENDING (0 or 1)     gpm 1
  *   sms N                   slices GPU COMPUTE        instance GPU-INSTANCE COMPUTE-INSTANCE
  *   process PID MIB         MIB may be '-': not available
  *   used | power | temperature | utilisation | sm_clock | memory_clock | throttle  SECONDS:VALUE ...
@@ -36,7 +36,7 @@ typedef struct device {
     char name[96], uuid[96];
     unsigned cores, major, minor, limit, has_mig, mig, mig_pending, gpm, sms, gpu_slices, compute_slices;
     unsigned gpu_instance, compute_instance, index;
-    u64 memory;
+    u64 memory, reserved;
     series over_time[SERIES];
     int processes, failures;
     process process[PROCESSES];
@@ -94,8 +94,10 @@ static void read_line(char *line, device **card, device **current) {
         d->parent = in_now(*card);
         d->present = 1;
     } else if (!strcmp(key, "uuid")) snprintf(d->uuid, sizeof d->uuid, "%s", rest);
-    else if (!strcmp(key, "memory")) d->memory = strtoull(rest, NULL, 10) << 20;
-    else if (!strcmp(key, "cores")) d->cores = atoi(rest);
+    else if (!strcmp(key, "memory")) {
+        d->memory = strtoull(rest, &rest, 10) << 20;
+        d->reserved = strtoull(rest, NULL, 10) << 20;
+    } else if (!strcmp(key, "cores")) d->cores = atoi(rest);
     else if (!strcmp(key, "capability")) sscanf(rest, "%u %u", &d->major, &d->minor);
     else if (!strcmp(key, "limit")) d->limit = atoi(rest);
     else if (!strcmp(key, "mig")) d->has_mig = 1, sscanf(rest, "%u %u", &d->mig, &d->mig_pending);
@@ -269,20 +271,12 @@ int nvmlDeviceGetPciInfo_v3(device *d, pci *out) {
 }
 
 typedef struct { u64 total, free, used; } memory_v1;
-typedef struct { unsigned version; u64 total, reserved, free, used; } memory_v2;
 int nvmlDeviceGetMemoryInfo(device *d, memory_v1 *out) {
     ENTER(1, d);
     if (!d->memory) return NOT_SUPPORTED;
-    u64 used = (u64)value_at(&d->over_time[USED], seconds()) << 20;
+    u64 used = ((u64)value_at(&d->over_time[USED], seconds()) << 20) + d->reserved; /* version 1 has no word for it */
     *out = (memory_v1){d->memory, d->memory - used, used};
     return SUCCESS;
-}
-int nvmlDeviceGetMemoryInfo_v2(device *d, memory_v2 *out) {
-    if (out->version != (sizeof *out | 2 << 24)) return VERSION_MISMATCH;
-    memory_v1 plain;
-    int code = nvmlDeviceGetMemoryInfo(d, &plain);
-    if (!code) out->total = plain.total, out->reserved = 0, out->free = plain.free, out->used = plain.used;
-    return code;
 }
 
 typedef struct { unsigned gpu, memory; } rates;
@@ -397,6 +391,17 @@ int nvmlDeviceGetAttributes_v2(device *d, attributes *out) {
 
 #ifndef OLD_DRIVER /* built with it, the library lacks these, as one of some years ago does */
 PROCESS_LIST(v3)
+
+typedef struct { unsigned version; u64 total, reserved, free, used; } memory_v2;
+int nvmlDeviceGetMemoryInfo_v2(device *d, memory_v2 *out) {
+    ENTER(1, d);
+    if (out->version != (sizeof *out | 2 << 24)) return VERSION_MISMATCH;
+    if (!d->memory) return NOT_SUPPORTED;
+    u64 used = (u64)value_at(&d->over_time[USED], seconds()) << 20;
+    *out = (memory_v2){out->version, d->memory, d->reserved, d->memory - d->reserved - used, used};
+    return SUCCESS;
+}
+
 int nvmlDeviceGetCurrentClocksEventReasons(device *d, u64 *out) { ENTER(1, d); return throttling(d, out); }
 
 typedef struct { unsigned version; int sensor, temperature; } temperature_v1;
