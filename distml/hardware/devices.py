@@ -28,6 +28,7 @@ class Device:
     mig_mode: str | None = None  # of a card: 'enabled', 'disabled', 'to be enabled', 'to be disabled' (by a reset)
     profile: str | None = None  # of a slice: '1g.10gb'
     parent: str | None = None  # of a slice: its card's UUID
+    gpu_instance: int | None = None  # of a slice: NVML's number; slices of one number share their memory
     missing: Mapping[str, str] = field(default_factory=dict, compare=False)  # field -> why it is None
 
     @property
@@ -75,7 +76,6 @@ class Found:
     device: Device
     handle: Any
     card_handle: Any
-    gpu_instance: int | None  # a slice's number for NVML
 
 
 def list_devices() -> Inventory:
@@ -135,7 +135,7 @@ def _card(nvml: Nvml, index: int, driver: str | None) -> Found:
         mig_mode=_mig_mode(nvml, missing, handle),
         missing=missing,
     )
-    return Found(device, handle, handle, None)
+    return Found(device, handle, handle)
 
 
 def _slices(nvml: Nvml, card: Found) -> list[Found]:
@@ -165,10 +165,10 @@ def _slices(nvml: Nvml, card: Found) -> list[Found]:
             capability=card.device.capability,
             profile=profile[1] if profile else attributes and _profile(attributes),
             parent=card.device.uuid,
+            gpu_instance=nvml.ask(missing, "gpu_instance", "nvmlDeviceGetGpuInstanceId", handle),
             missing=missing,
         )
-        instance = nvml.ask(missing, "utilisation", "nvmlDeviceGetGpuInstanceId", handle)
-        found.append(Found(device, handle, card.handle, instance))
+        found.append(Found(device, handle, card.handle))
     return found
 
 
@@ -196,10 +196,13 @@ def device_classes(inventory: Inventory) -> tuple[DeviceClass, ...]:
     ('1g.10gb' of an A100-40 and of an A100-80), the card's name, and then the memory, is added.
     """
     alike: dict[tuple[str, str, int | None, int | None], list[str]] = {}
+    sharers = Counter((device.parent, device.gpu_instance) for device in inventory.devices)
     for device in filter(lambda one: one.usable, inventory.devices):
         card = _resource_name(inventory.card_of(device).name)
         name = device.profile.replace("+", ".") if device.profile else card
         memory = device.memory_mib and device.memory_mib - device.reserved_mib
+        if memory and device.gpu_instance is not None:
+            memory //= sharers[device.parent, device.gpu_instance]
         alike.setdefault((name, card, memory, device.multiprocessors), []).append(device.uuid)
     names = _distinct(alike)
     return tuple(DeviceClass(names[key], tuple(uuids), key[2], key[3]) for key, uuids in alike.items())

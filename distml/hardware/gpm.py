@@ -30,7 +30,7 @@ class SliceUtilisation:
         sample = nvml.ask(missing, "utilisation", "nvmlGpmSampleAlloc")
         if sample is None:
             return None
-        instance = found.gpu_instance
+        instance = found.device.gpu_instance
         if nvml.ask(missing, "utilisation", "nvmlGpmMigSampleGet", found.card_handle, instance, sample) is None:
             nvml.call("nvmlGpmSampleFree", sample)
             return None
@@ -53,7 +53,7 @@ class SliceUtilisation:
         """Why there is no GPM; None where there is."""
         missing: dict[str, str] = {}
         support = self._nvml.ask(missing, "gpm", "nvmlGpmQueryDeviceSupport", self._found.card_handle)
-        if support is not None and support.isSupportedDevice and self._found.gpu_instance is not None:
+        if support is not None and support.isSupportedDevice and self._found.device.gpu_instance is not None:
             return None
         return "NVML gives none for slices of this card" + (f": {missing['gpm']}" if missing else "")
 

@@ -143,6 +143,16 @@ def test_a_class_offers_the_memory_that_programs_can_have(machine, tmp_path):
     assert device_classes(inventory)[0].memory_mib == 24256
 
 
+def test_compute_slices_of_one_gpu_slice_share_its_memory(machine):
+    card = a100("GPU-a", {0: "3g.20gb", 1: "3g.20gb"})
+    for number, piece in enumerate(card.slices):
+        piece.profile, piece.sms, piece.lines = "1c.3g.20gb", 14, [f"instance 1 {number}"]
+    machine.holds(card)
+    assert device_classes(machine.run(list_devices)) == (
+        DeviceClass("1c.3g.20gb", ("MIG-a-0", "MIG-a-1"), 19968 // 2, 14),
+    )
+
+
 def test_a_profile_that_two_cards_share_is_two_classes(machine):
     sliced = a100("GPU-b", {0: "1g.5gb"})
     sliced.slices[0].profile = "1g.10gb"

@@ -1,6 +1,7 @@
 """MIG layouts against NVIDIA's published enumerations, and the choice among them against brute force."""
 
 import dataclasses
+import doctest
 from collections import Counter
 from itertools import combinations, permutations
 
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distml.errors import DistmlError
+from distml.hardware import mig
 from distml.hardware.mig import (
     CARDS,
     best_for_needs,
@@ -59,6 +61,10 @@ def by_trying_all(card):
         for some in found
         if not any(valid([*some, place]) for place in places if place not in some)
     }
+
+
+def test_the_examples_hold():
+    assert doctest.testmod(mig).failed == 0
 
 
 def test_the_classic_profiles_of_an_a100_give_19_layouts_of_14_kinds():
