@@ -34,8 +34,7 @@ def family_plans(checked: Checked) -> list[FamilyPlan]:
                     spec.search.algorithm, space, mode=mode, seed=trial_seed(spec.seed, -1 - position & 0xFFFF)
                 ),
                 stopper=make_stopper(
-                    spec.search.scheduler, mode=mode, first=rungs(full, family.first_rung, factor)[0], full=full,
-                    factor=factor,
+                    spec.search.scheduler, mode=mode, rungs=rungs(full, family.first_rung, factor), factor=factor
                 ),
                 structure=partial(structure_of, family),
                 rungs=partial(

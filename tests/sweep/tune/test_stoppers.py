@@ -4,11 +4,12 @@ from typing import Literal
 
 import pytest
 
+from distml.sweep.rungs import rungs
 from distml.sweep.tune.stoppers import Rule, TuneStopper, make_stopper
 
 
-def stopper(rule: Rule, mode: Literal["min", "max"] = "max") -> TuneStopper:
-    made = make_stopper(rule, mode=mode, first=1, full=9, factor=3)
+def stopper(rule: Rule, mode: Literal["min", "max"] = "max", points: tuple[int, ...] = (1, 3, 9)) -> TuneStopper:
+    made = make_stopper(rule, mode=mode, rungs=points, factor=3)
     assert made is not None
     return made
 
@@ -42,6 +43,17 @@ def test_each_rung_has_its_own_comparison() -> None:
     assert cut(judge, 3, {"t6": 0.9, "t7": 0.7, "t8": 0.8}) == {"t7", "t8"}
 
 
+@pytest.mark.parametrize("full", [9, 10, 14, 15, 16, 25, 50, 75, 100])
+def test_every_rung_cuts_whatever_the_rounding(full: int) -> None:
+    points = rungs(full, first=1, factor=3)
+    judge = stopper("asha", points=points)
+    scores = {f"t{i:03d}": i / 243 for i in range(243)}
+    for resource in points[:-1]:
+        gone = cut(judge, resource, scores)
+        assert len(gone) == 2 * len(scores) // 3
+        scores = {trial: score for trial, score in scores.items() if trial not in gone}
+
+
 def test_a_trial_trained_again_is_judged_by_its_first_result() -> None:
     judge = stopper("asha")
     cut(judge, 1, {"a": 0.1, "b": 0.2, "c": 0.3})
@@ -60,5 +72,5 @@ def test_median_stops_what_is_below_it() -> None:
 
 
 def test_there_is_none_where_nothing_can_be_compared_early() -> None:
-    assert make_stopper("none", mode="max", first=1, full=9, factor=3) is None
-    assert make_stopper("asha", mode="max", first=9, full=9, factor=3) is None
+    assert make_stopper("none", mode="max", rungs=(1, 3, 9), factor=3) is None
+    assert make_stopper("asha", mode="max", rungs=(9,), factor=3) is None
