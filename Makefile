@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: sweep setup test test-long test-gpu lint bench-overhead clean
+.PHONY: sweep setup test test-long test-gpu lint bench-overhead bench-cohort clean
 
 sweep: $(READY)  ## the main job: search models on 30,000 credit-card accounts
 	$(BIN)/distml sweep experiments/credit_default/sweep.yaml
@@ -33,7 +33,10 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 bench-overhead: $(READY)  ## distml's own cost, and what growing forests saves, beside plain Ray Tune and scikit-learn
-	$(BIN)/python experiments/credit_default/bench_overhead.py
+	$(BIN)/python experiments/benchmarks/overhead.py
+
+bench-cohort: $(READY)  ## trials a minute of cohorts, beside plain Ray Tune and Optuna
+	$(BIN)/python experiments/benchmarks/cohort.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

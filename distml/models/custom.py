@@ -10,7 +10,7 @@ import cloudpickle
 from distml.data.task import Outline, Task
 from distml.errors import did_you_mean
 from distml.models.family import Family, Params
-from distml.models.space import Domain, Space
+from distml.models.space import Space
 from distml.models.space_check import extremes
 
 # What training a LightningModule takes besides the module itself.
@@ -21,8 +21,8 @@ def family_from_class(import_path: str, space: Space) -> Family:
     """Make a family of a class that the user names as 'package.module:Class'.
 
     An estimator's `random_state`, where it has one, is the trial's seed. A LightningModule may take what its __init__
-    names of: features, classes, cardinalities, task (see Outline). Its parameters that are real numbers can differ
-    within a cohort; all others decide the structure.
+    names of: features, classes, cardinalities, task (see Outline). Which of its parameters decide the structure is left
+    open here: `distml.training.structure` finds out.
 
     Raises:
         ValueError: the class cannot be imported, is neither kind of model, lacks a parameter of the space, or does not
@@ -45,9 +45,6 @@ def family_from_class(import_path: str, space: Space) -> Family:
         space=space,
         tasks=_tasks(kind),
         resource="epochs" if network else None,
-        structural=frozenset(name for name in space if not _is_real(space[name])) - {"epochs"}
-        if network
-        else frozenset(),
         parameters=known,
         check=_Check(kind),
     )
@@ -133,10 +130,6 @@ def _signature(kind: type) -> frozenset[str]:
 
 def _takes_anything(kind: type) -> bool:
     return any(p.kind is inspect.Parameter.VAR_KEYWORD for p in inspect.signature(kind).parameters.values())
-
-
-def _is_real(domain: Domain) -> bool:
-    return all(isinstance(value, float) for value in extremes(domain))
 
 
 def _try_out(family: Family) -> None:

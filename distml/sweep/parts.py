@@ -15,7 +15,8 @@ from distml.sweep.seeds import trial_seed
 from distml.sweep.tune.searchers import grid_size, make_searcher
 from distml.sweep.tune.stoppers import make_stopper
 
-COHORT_SIZE = 64  # members of a network cohort; from there on a CPU core trains no more of them in the same time
+COHORT_SIZE = 16  # members of a network cohort to begin with, until the first one has found out what is best
+MOST_MEMBERS = 4096
 
 
 def family_plans(checked: Checked) -> list[FamilyPlan]:
@@ -45,6 +46,11 @@ def family_plans(checked: Checked) -> list[FamilyPlan]:
             )
         )  # fmt: skip
     return plans
+
+
+def ages(family: Family, space: Space, plan: FamilyPlan) -> int:
+    """At how many rungs a cohort's members can stand: some are cut at each, and others come."""
+    return len(plan.rungs({family.size_parameter: full_size(family, space)})) if family.size_parameter else 1
 
 
 def trial_quotas(checked: Checked) -> dict[str, int | None]:

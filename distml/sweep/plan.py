@@ -11,7 +11,7 @@ from distml.data.task import FoldArrays
 from distml.data.variant import variant_from
 from distml.models.family import Family
 from distml.models.space import Choice, Domain, Fixed, Space, Value
-from distml.sweep.params import split_params
+from distml.sweep.params import PREPROCESSING, split_params
 from distml.sweep.parts import family_plans, full_size
 from distml.sweep.preflight import Checked
 from distml.sweep.search import FamilyPlan
@@ -58,28 +58,41 @@ def make_plan(checked: Checked, cpus: int, gpus: float) -> Plan:
     return Plan(tuple(lines), limit, "the budget's minutes")
 
 
-def structures(family: Family, space: Space) -> int:
-    """How many kinds of cohort a space can ask for: combinations of what members must share."""
-    shared = [
-        domain for name, domain in space.items()
-        if name.startswith("preprocessing.") or (family.engine == "network" and name in family.structural)
-    ]  # fmt: skip
-    return math.prod(len(domain.options) if isinstance(domain, Choice) else 1 for domain in shared)
+def structures(family: Family, space: Space) -> float:
+    """How many kinds of cohort a space can ask for: combinations of what members must share; a range has no number."""
+    return math.prod(
+        len(domain.options) if isinstance(domain, Choice) else 1 if isinstance(domain, Fixed) else math.inf
+        for _, domain in _shared(family, space)
+    )
+
+
+def _shared(family: Family, space: Space) -> list[tuple[str, Domain]]:
+    network = family.engine == "network"
+    return [
+        (name, domain)
+        for name, domain in space.items()
+        if name.startswith(PREPROCESSING) or (network and name in family.structural)
+    ]
 
 
 def _how(family: Family, plan: FamilyPlan, space: Space) -> str:
-    kinds = structures(family, space)
-    parts = []
-    if family.engine == "network":
-        parts.append(f"{kinds} structure{'s' * (kinds != 1)} -> cohorts of up to {plan.cohort_size}")
-    else:
-        parts.append("one after another in a process")
+    parts = [_together(family, plan, space) if family.engine == "network" else "one after another in a process"]
     rungs = plan.rungs(typical(space))
     if len(rungs) > 1:
         parts.append(f"rungs at {', '.join(map(str, rungs))} {family.resource}")
     elif family.resource:
         parts.append(f"{full_size(family, space)} {family.resource}")
     return ", ".join(parts)
+
+
+def _together(family: Family, plan: FamilyPlan, space: Space) -> str:
+    """How many trials can share a cohort. How many train best together is found out by the sweep's first one."""
+    kinds = structures(family, space)
+    if plan.quota is not None and kinds >= plan.quota > 1:
+        names = ", ".join(name for name, domain in _shared(family, space) if not isinstance(domain, Fixed))
+        return f"cohorts of one: each trial may have a structure of its own; make {names} lists of few values"
+    number = "1 structure" if kinds == 1 else f"{kinds:.0f} structures" if kinds < math.inf else "many structures"
+    return f"{number} -> cohorts of {plan.cohort_size} and more, as the first one finds best"
 
 
 def typical(space: Space) -> dict[str, Value]:

@@ -2,14 +2,14 @@
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from distml.data.dataset import Dataset, load_dataset
-from distml.data.task import Task
-from distml.errors import Mistake, MistakesError
+from distml.data.task import Outline, Task
+from distml.errors import Mistake, MistakesError, did_you_mean
 from distml.models.custom import family_from_class
 from distml.models.family import Family
 from distml.models.metrics import Evaluator, Metric, find_metric
@@ -19,7 +19,8 @@ from distml.models.space_check import check_space
 from distml.sweep.differences import resolved
 from distml.sweep.numbering import share_out
 from distml.sweep.runs import RunFolder, check_writable, nearest_existing
-from distml.sweep.spec import SweepSpec
+from distml.sweep.spec import FamilySpec, SweepSpec
+from distml.training.structure import with_structure
 
 DEFAULT_METRICS: Mapping[Task, str] = {"classification": "roc_auc", "regression": "rmse"}
 LEAST_FREE_MIB = 100
@@ -75,7 +76,11 @@ def preflight(spec: SweepSpec, runs: Path | None = None) -> Checked:
     )
     if evaluator is None:
         raise MistakesError(spec.subject, mistakes)
-    known = {name: family for name, family in families.items() if family is not None}
+    known = {
+        name: _with_structure(spec.family_specs[name], family, dataset)
+        for name, family in families.items()
+        if family is not None
+    }
     spaces = {name: _whole_space(spec, name, family, dataset.task) for name, family in known.items()}
     return Checked(
         spec=_completed(spec, dataset.task, metric.name, spaces),
@@ -85,6 +90,14 @@ def preflight(spec: SweepSpec, runs: Path | None = None) -> Checked:
         evaluator=evaluator,
         warnings=(*dataset.warnings, *_idle_families(spec)),
     )
+
+
+def _with_structure(own: FamilySpec, family: Family, dataset: Dataset) -> Family:
+    """The family with the parameters that decide which cohort a trial joins."""
+    if own.structural is not None:
+        return replace(family, structural=frozenset(own.structural))
+    classes = len(dataset.classes)
+    return with_structure(family, Outline(dataset.task, features=dataset.frame.shape[1], classes=classes))
 
 
 def _check_family(spec: SweepSpec, name: str, tasks: tuple[Task, ...], mistakes: list[Mistake]) -> Family | None:
@@ -100,6 +113,10 @@ def _check_family(spec: SweepSpec, name: str, tasks: tuple[Task, ...], mistakes:
         family = _collect(mistakes, lambda: find_family(name), where)
     if family is None:
         return None
+    unknown = [parameter for parameter in own.structural or () if parameter not in {*family.space, *own.space}]
+    for parameter in unknown:
+        what = f"{parameter!r} is not in its space.{did_you_mean(parameter, [*family.space, *own.space])}"
+        mistakes.append(Mistake(f"families.{name}.structural", what))
     suited = [task for task in tasks if task in family.tasks]
     if not suited:
         mistakes.append(Mistake(where, f"{name} does {', '.join(sorted(family.tasks))}, not {tasks[0]}"))

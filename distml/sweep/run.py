@@ -1,44 +1,23 @@
 """A sweep from its file to its leaderboard: the main job."""
 
-import contextlib
-import signal
-import threading
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import ray
-
-from distml.data.arrays import outline, prepare_whole
-from distml.data.variant import variant_from
 from distml.errors import DistmlError
 from distml.sweep.differences import differences
-from distml.sweep.journal import Journal, JournalFull
-from distml.sweep.params import split_params
-from distml.sweep.parts import family_plans, full_size, size_of, trial_quotas
+from distml.sweep.journal import Journal
 from distml.sweep.preflight import Checked, preflight
-from distml.sweep.progress import Opening, Watcher
-from distml.sweep.provenance import git_revision, versions
-from distml.sweep.records import ENDED, best_trial
-from distml.sweep.resources import check_resources, placement, slots_of
+from distml.sweep.progress import Watcher
+from distml.sweep.resources import check_resources
 from distml.sweep.runs import RunFolder
-from distml.sweep.search import CohortOrder, Search
-from distml.sweep.session import Session, ray_session
+from distml.sweep.session import ray_session
 from distml.sweep.spec import SweepSpec
-from distml.sweep.tune.controller import CohortRun
-from distml.sweep.tune.worker import Prepared, Start
-from distml.sweep.variants import Variants
-from distml.sweep.watching import note_of, snapshot
-from distml.training.cohort import Member, RungResult
 
-CloseReason = Literal["budget", "exhausted", "stopped", "interrupted"]
-
-_PROGRESS_SECONDS = 0.5
-_GRACE_SECONDS = 5.0  # for running rungs to end when the time is up; at least, else a share of the budget
-_GRACE_SHARE = 0.05
-_FULL_DISK_SECONDS = 5.0
+if TYPE_CHECKING:
+    from distml.sweep.variants import Variants
 
 
 @dataclass(frozen=True)
@@ -73,16 +52,30 @@ def run_sweep(
     """
     if fork is not None:
         spec = spec.model_copy(update={"name": fork})
-    folder = RunFolder(runs, spec.name)
-    checked = preflight(spec, runs)
+    folder = RunFolder(Path(runs), spec.name)
+    checked = preflight(spec, folder.root)
     with folder.writer() as may_write, Journal(folder.journal, may_write) as journal:
         _check_same_sweep(journal.events, checked)
         folder.write_sweep_file(checked.resolved)
-        variants = Variants(checked)
-        variants.prepare_ahead()  # while Ray starts, which is mostly waiting
-        with ray_session(address, dashboard=dashboard, verbose=verbose) as session:
-            check_resources(spec, session)
-            return _Driver(checked, folder, journal, session, variants, watcher).run()
+        with ThreadPoolExecutor(1) as side:  # Ray's start is mostly waiting: much can be got ready meanwhile
+            ready = side.submit(_get_ready, checked)
+            with ray_session(address, dashboard=dashboard, verbose=verbose) as session:
+                check_resources(spec, session)
+                variants = ready.result()
+                from distml.sweep.driver import Driver
+
+                state = Driver(checked, folder, journal, session, variants, watcher).run()
+    return Outcome(spec.name, folder.path, state)
+
+
+def _get_ready(checked: Checked) -> "Variants":
+    """Import what the driver needs, Ray Tune and Optuna among it, and begin to prepare the table."""
+    import distml.sweep.driver  # noqa: F401
+    from distml.sweep.variants import Variants
+
+    variants = Variants(checked)
+    variants.prepare_ahead()
+    return variants
 
 
 def _check_same_sweep(events: Sequence[Mapping[str, Any]], checked: Checked) -> None:
@@ -99,235 +92,3 @@ def _check_same_sweep(events: Sequence[Mapping[str, Any]], checked: Checked) -> 
             f"{checked.spec.name} was begun with another sweep file:\n  {what}\n"
             "Change it back to go on, or start a sweep of its own with --fork NEW-NAME"
         )
-
-
-class _Driver:
-    """One driver's run over an open journal and a running Ray."""
-
-    def __init__(
-        self,
-        checked: Checked,
-        folder: RunFolder,
-        journal: Journal,
-        session: Session,
-        variants: Variants,
-        watcher: Watcher | None,
-    ) -> None:
-        self._checked, self._folder, self._journal, self._session = checked, folder, journal, session
-        self._variants, self._watcher = variants, watcher
-        self._plans = family_plans(checked)
-        self._slots = slots_of(checked, session)
-        self._metric = checked.metric
-        self._notes = {
-            plan.name: note_of(family, plan, full_size(family, space))
-            for plan, (family, space) in zip(self._plans, checked.families.values(), strict=True)
-        }
-        self._message = ""
-        self._interrupted = threading.Event()
-        self._stop: CloseReason | None = None
-        self._holdout_failure: str | None = None
-        self._shown = 0.0
-        self._told: set[tuple[str, str]] = set()
-
-    def run(self) -> Outcome:
-        search = self._open_search()
-        record = search.record
-        before = record.seconds
-        self._started = time.monotonic() - before
-        self._tell_opening(search)
-        with _on_interrupt(self._interrupted):
-            try:
-                self._train(search)
-                reason = self._stop or ("exhausted" if search.exhausted else "budget")
-            except KeyboardInterrupt:
-                reason = "interrupted"
-            self._show(search, force=True)
-            self._write([{"event": "closed", "reason": reason, "seconds": self._elapsed()}])
-        if self._holdout_failure is not None:
-            raise DistmlError(self._holdout_failure)
-        if self._watcher is not None:
-            self._watcher.closed()
-        found = best_trial(record, self._metric.name, self._metric.greater_is_better)
-        state: Literal["done", "interrupted", "stopped", "nothing"] = "done"
-        if reason in ("interrupted", "stopped"):
-            state = reason
-        elif found is None:
-            state = "nothing"
-        return Outcome(self._checked.spec.name, self._folder.path, state)
-
-    # --- opening
-
-    def _open_search(self) -> Search:
-        earlier = self._journal.events
-        history = [event["quotas"] for event in earlier if event["event"] == "opened"]
-        search = Search(
-            self._plans, metric=self._metric.name, greater_is_better=self._metric.greater_is_better,
-            seed=self._checked.spec.seed, journal=self._write, slots=self._slots, quota_history=history,
-        )  # fmt: skip
-        opened = {
-            "event": "opened", "at": time.time(), "spec": self._checked.resolved,
-            "data_sha256": self._checked.dataset.sha256, "quotas": trial_quotas(self._checked),
-            "greater_is_better": self._metric.greater_is_better,
-            "holdout_rows": len(self._checked.dataset.holdout),
-            "versions": versions(), "git": git_revision(Path.cwd()),
-        }  # fmt: skip
-        search.resume([*earlier, opened])
-        self._write([opened])
-        return search
-
-    def _tell_opening(self, search: Search) -> None:
-        if self._watcher is None:
-            return
-        spec, dataset = self._checked.spec, self._checked.dataset
-        quotas = [plan.quota for plan in self._plans]
-        self._watcher.opened(
-            Opening(
-                name=spec.name, rows=len(dataset.frame), columns=dataset.frame.shape[1],
-                positive_share=float(dataset.y.mean()) if len(dataset.classes) == 2 else None,
-                metric=self._metric.name, folds=len(dataset.folds), holdout_rows=len(dataset.holdout),
-                trials=None if None in quotas else sum(quota or 0 for quota in quotas), minutes=spec.budget.minutes,
-                search=f"{spec.search.algorithm} + {spec.search.scheduler}"
-                if spec.search.scheduler != "none" else spec.search.algorithm,
-                place=self._session.place, dashboard=self._session.dashboard,
-                resumed=sum(trial.state in ENDED for trial in search.record.trials.values()),
-                warnings=self._checked.warnings,
-            )
-        )  # fmt: skip
-
-    # --- training
-
-    def _train(self, search: Search) -> None:
-        CohortRun(
-            search,
-            letter=lambda order: self._letter(search, order),
-            finale=lambda: self._holdout_letter(search),
-            on_finale=lambda result: self._take_holdout(search, result),
-            on_reason=lambda cohort, reason: self._explain(search, cohort, reason),
-            slots=self._slots,
-            tick=lambda: self._tick(search),
-            resources={name: placement(self._checked, name, self._session) for name in self._checked.families},
-            storage=self._session.scratch / "tune",
-        ).run()
-
-    def _letter(self, search: Search, order: CohortOrder) -> Start:
-        family = self._checked.families[order.family][0]
-        params = search.record.trials[order.members[0].trial].params
-        return self._start(order, self._variants.ref(family, params), self._checked.spec.resources_of(order.family).cpu)
-
-    def _start(self, order: CohortOrder, arrays: "ray.ObjectRef[Prepared]", threads: int) -> Start:
-        return Start(
-            order=order,
-            family=self._checked.families[order.family][0],
-            evaluator=self._checked.evaluator,
-            prepared=arrays,
-            checkpoint=self._folder.checkpoint(order.cohort),
-            threads=threads,
-            device="cuda" if placement(self._checked, order.family, self._session).get("GPU") else "cpu",
-        )
-
-    def _explain(self, search: Search, cohort: str, reason: str) -> None:
-        """Store why a cohort trains as it does; tell the user what they could not know from the sweep file, once."""
-        search.explain(cohort, reason)
-        family = search.record.cohorts[cohort].family
-        told = (family, reason)
-        if (
-            self._watcher is not None
-            and told not in self._told
-            and self._checked.families[family][0].engine == "network"
-        ):
-            self._told.add(told)
-            self._watcher.notice(f"{family}  {reason}")
-
-    def _tick(self, search: Search) -> bool:
-        """Look at the clock, the user and the disk; True: end at once."""
-        self._show(search)
-        if self._interrupted.is_set():
-            self._stop = "interrupted"
-            search.close()
-            return True
-        request = self._folder.stop_request()
-        if request is not None:
-            self._stop = "stopped"
-            search.close()
-            return request == "now"
-        minutes = self._checked.spec.budget.minutes
-        if minutes is None or self._elapsed() < 60 * minutes or search.done:
-            return False
-        self._stop = "budget"
-        search.close()
-        return self._elapsed() > 60 * minutes + max(_GRACE_SECONDS, _GRACE_SHARE * 60 * minutes)
-
-    def _show(self, search: Search, force: bool = False) -> None:
-        now = time.monotonic()
-        if self._watcher is None or (now - self._shown < _PROGRESS_SECONDS and not force):
-            return
-        self._shown = now
-        minutes = self._checked.spec.budget.minutes
-        self._watcher.progress(
-            snapshot(
-                search.record, self._plans, self._notes, self._metric, elapsed_seconds=self._elapsed(),
-                limit_seconds=None if minutes is None else 60 * minutes, message=self._message,
-            )
-        )  # fmt: skip
-
-    def _elapsed(self) -> float:
-        return time.monotonic() - self._started
-
-    # --- ending
-
-    def _holdout_letter(self, search: Search) -> Start | None:
-        """Train the winner on all training rows and score it once on the held-out ones; a known winner not again."""
-        best = best_trial(search.record, self._metric.name, self._metric.greater_is_better)
-        if best is None or best.trial == search.record.winner or self._stop == "interrupted":
-            return None
-        family = self._checked.families[best.family][0]
-        params, choices = split_params(best.params)
-        member = Member(best.trial, params, best.seed, (size_of(family, params),))
-        whole = prepare_whole(self._checked.dataset, variant_from(choices), self._checked.spec.seed)
-        arrays = ray.put(Prepared(outline(self._checked.dataset, whole), (whole,), None))
-        # Nothing else runs now: on one machine, the winner may use all of it.
-        cpus = self._session.cpus if self._session.is_local else self._checked.spec.resources_of(best.family).cpu
-        return self._start(CohortOrder("holdout", best.family, (member,)), arrays, cpus)
-
-    def _take_holdout(self, search: Search, result: RungResult) -> None:
-        if result.failure is not None:
-            self._holdout_failure = f"{result.trial} failed on all training rows: {result.failure.error}"
-            return
-        winner = {"event": "winner", "trial": result.trial, "holdout": dict(result.scores), "seconds": result.seconds}
-        search.record.apply(winner)
-        self._write([winner])
-
-    def _write(self, events: Sequence[Mapping[str, Any]]) -> None:
-        """Journal events; on a full disk wait for room, telling the user, until there is some or they stop."""
-        while True:
-            try:
-                self._journal.append(*events)
-            except JournalFull as error:
-                if self._interrupted.is_set() or self._folder.stop_request() is not None:
-                    raise
-                self._message = f"paused: {error}; free some space and the sweep goes on"
-                if self._watcher is not None:
-                    self._watcher.notice(self._message)
-                self._interrupted.wait(_FULL_DISK_SECONDS)
-            else:
-                self._message = ""
-                return
-
-
-@contextlib.contextmanager
-def _on_interrupt(flag: threading.Event) -> Iterator[None]:
-    """Ctrl-C and SIGTERM ask for an orderly end; a second Ctrl-C is the ordinary one."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def handle(signum: int, frame: Any) -> None:
-        flag.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    earlier = {signum: signal.signal(signum, handle) for signum in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for signum, handler in earlier.items():
-            signal.signal(signum, handler)

@@ -61,7 +61,7 @@ class FamilyPlan:
     stopper: Stopper | None
     structure: Callable[[Mapping[str, Value]], str]  # params -> which cohort a trial can join
     rungs: Callable[[Mapping[str, Value]], tuple[int, ...]]
-    cohort_size: int = 1
+    cohort_size: int = 1  # to begin with; a cohort may find out better, see Search.resize
     quota: int | None = None  # trials; None: as many as the time allows
 
 
@@ -87,6 +87,7 @@ class Reply:
 @dataclass
 class _Family:
     plan: FamilyPlan
+    size: int
     asked: int = 0
     used_seconds: float = 0.0
     exhausted: bool = False
@@ -126,7 +127,7 @@ class Search:
         slots: int = 1,
         quota_history: Sequence[Mapping[str, int | None]] = (),
     ) -> None:
-        self._families = {plan.name: _Family(plan) for plan in families}
+        self._families = {plan.name: _Family(plan, plan.cohort_size) for plan in families}
         self._metric, self._greater_is_better, self._seed = metric, greater_is_better, seed
         self._journal = journal
         self._slots = slots
@@ -220,6 +221,10 @@ class Search:
         self._journal(events)
         return Reply(tuple(release), tuple(admit), end)
 
+    def resize(self, family: str, members: int) -> None:
+        """From now on, cohorts of this family have so many members."""
+        self._families[family].size = members
+
     def explain(self, cohort: str, reason: str) -> None:
         """Keep why a cohort trains as it does."""
         family = self._running[cohort].family
@@ -274,15 +279,15 @@ class Search:
         """No cohort takes all that is left of a family while slots stand idle."""
         quota = family.plan.quota
         if quota is None:
-            return family.plan.cohort_size
+            return family.size
         left = quota - family.asked + self._count_waiting(family)
-        return max(1, min(family.plan.cohort_size, -(-left // max(1, self._slots - len(self._running)))))
+        return max(1, min(family.size, -(-left // max(1, self._slots - len(self._running)))))
 
     def _refill(self, family: _Family, running: _Running, events: list[Event]) -> list[Member]:
         """New members of the cohort's own structure for the places that are free."""
-        free = family.plan.cohort_size - len(running.members)
+        free = family.size - len(running.members)
         waiting = family.waiting.setdefault(running.structure, deque())
-        patience = 2 * family.plan.cohort_size  # other structures asked for on the way wait for a cohort of their own
+        patience = 2 * family.size  # other structures asked for on the way wait for a cohort of their own
         while len(waiting) < free and family.may_ask and self._count_waiting(family) - len(waiting) < patience:
             self._ask(family, events)
         return [self._member(waiting.popleft()) for _ in range(min(free, len(waiting)))]

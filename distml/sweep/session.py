@@ -14,6 +14,7 @@ import ray
 from ray._private import services
 
 from distml.errors import DistmlError
+from distml.training.processor import openblas_environment
 
 LOOPBACK = "127.0.0.1"
 _FOLDER_PREFIX = "distml-ray-"
@@ -44,7 +45,8 @@ def ray_session(address: str | None, *, dashboard: bool, verbose: bool) -> Itera
     Raises:
         DistmlError: Ray did not start or did not answer, with what to try.
     """
-    os.environ.update({key: value for key, value in _SETTINGS.items() if key not in os.environ})
+    settings = _SETTINGS | openblas_environment()
+    os.environ.update({key: value for key, value in settings.items() if key not in os.environ})
     _sweep_up_after_killed_drivers()
     # Not inside the run's folder: Ray's sockets live here, and a socket's path holds at most 107 bytes.
     scratch = Path(tempfile.mkdtemp(prefix=_FOLDER_PREFIX))

@@ -103,6 +103,9 @@ class FamilySpec(_Part):
     space: dict[str, Hyperparameter] = Field(
         default={}, description="hyperparameter -> what it may be, over the defaults"
     )
+    structural: Names | None = Field(
+        default=None, description="hyperparameters whose trials cannot train together; by default found out"
+    )
     resources: Resources | None = Field(default=None, description="over the sweep's resources, key by key")
     trials: int | None = Field(
         default=None, ge=1, description="how many of the budget's trials; by default an equal share"

@@ -62,7 +62,7 @@ def _remaining(families: tuple[FamilyProgress, ...], elapsed: float, limit: floa
 def note_of(family: Family, plan: FamilyPlan, full: int) -> str:
     """How a family trains, in a few words."""
     if family.engine == "network":
-        return f"cohorts of {plan.cohort_size}"
+        return "cohorts"
     if family.growth is not None:
         first = plan.rungs({family.growth.parameter: full})[0]
         return f"grows {first}→{full} trees" if first < full else f"{full} trees"

@@ -10,12 +10,13 @@ import torch
 from distml.models.family import Params
 from distml.training.cohort import Assignment, Member
 from distml.training.modules import batches_of
-from distml.training.stacked import StackedCohort
+from distml.training.stacked import BLOCK, StackedCohort
 from distml.training.usage import is_out_of_memory, memory_in_use_mib
 
 _GAIN = 1.1  # doubling the members must raise throughput by this much to be worth it
 _FULL = 0.9  # of the memory that is there
 _STEPS, _WARM_UP = 6, 2
+LANES = BLOCK["cpu"]  # nothing is gained by fewer
 
 
 @dataclass(frozen=True)
@@ -60,28 +61,38 @@ def choose_size(measured: Sequence[Measured], memory_mib: float, most: int) -> S
 
 
 def size_cohort(assignment: Assignment, params: Params, most: int, memory_mib: float | None = None) -> Sizing:
-    """Probe cohorts of 1, 2, 4, ... members, at most `most`, a few training steps each; well under a second on a CPU.
+    """Probe cohorts of one block of lanes, two, four, ..., at most `most` members, a few training steps each.
+
+    Takes well under a second on a CPU. Smaller cohorts are looked at only where a whole block does not fit.
 
     memory_mib: what may be used; by default all that the device has free.
     """
     device = torch.device(assignment.device)
     available = memory_mib if memory_mib is not None else _free_mib(device) + memory_in_use_mib(device)
+    block = min(most, -(-LANES // len(assignment.folds)))
+    measured = _measure(assignment, params, block, most, available)
+    if not measured and block > 1:
+        measured = _measure(assignment, params, 1, block, available)
+    return choose_size(measured, available, most)
+
+
+def _measure(assignment: Assignment, params: Params, least: int, most: int, available: float) -> list[Measured]:
     measured: list[Measured] = []
-    for one in _probes(assignment, params, most):
+    for one in _probes(assignment, params, least, most):
         measured.append(one)
         flat = len(measured) > 1 and one.trials_per_minute < _GAIN * measured[-2].trials_per_minute
         if flat or one.memory_mib > _FULL * available:
             break
-    return choose_size(measured, available, most)
+    return measured
 
 
-def _probes(assignment: Assignment, params: Params, most: int) -> Iterator[Measured]:
+def _probes(assignment: Assignment, params: Params, least: int, most: int) -> Iterator[Measured]:
     cohort = StackedCohort(assignment, params)
     folds = len(assignment.folds)
     epochs = int(params.get(assignment.family.resource or "epochs") or 1)  # type: ignore[arg-type]
     steps = epochs * folds * batches_of(assignment.folds[0], cohort.batch_size)
     cohort.admit([Member("probe", params, 0, (epochs,))])
-    members = 1
+    members = least
     while members <= most:
         try:
             seconds = cohort.seconds_per_step(members * folds, _STEPS, _WARM_UP)

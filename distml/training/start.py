@@ -22,3 +22,8 @@ def start_cohort(assignment: Assignment, params: Params) -> tuple[Cohort, str]:
         return SoloCohort(assignment), f"trains solo: {reason}"
     cohort = StackedCohort(assignment, params)
     return cohort, f"trains as one network: {cohort.notes[0]}"
+
+
+def stacks(cohort: Cohort) -> bool:
+    """Whether its members train as one network, so that their number matters."""
+    return type(cohort).__name__ == "StackedCohort"  # by name: an estimator's process has no use for torch

@@ -82,7 +82,7 @@ def test_a_lightning_module_is_told_of_the_table_and_not_of_training(module):
     assert (family.engine, family.resource) == ("network", "epochs")
     assert model.layer.weight.shape == (2, 3)
     assert dict(model.hparams) == {"features": 3, "classes": 2, "width": 4, "lr": 0.01}
-    assert family.structural == {"width", "batch_size"}  # real numbers differ within a cohort
+    assert not family.structural  # that is found out later, see distml.training.structure
 
 
 def test_a_lightning_modules_weights_follow_from_the_seed(module):

@@ -57,7 +57,9 @@ class TopHalf:
         """What a trial showed still counts."""
 
 
-def family(name: str, *, size: int = 1, quota: int | None = None, full: int = 4, stopper: Any = None, **kwargs: Any) -> FamilyPlan:
+def family(
+    name: str, *, size: int = 1, quota: int | None = None, full: int = 4, stopper: Any = None, **kwargs: Any
+) -> FamilyPlan:
     return FamilyPlan(
         name=name, searcher=kwargs.pop("searcher", None) or CountingSearcher(), stopper=stopper,
         structure=kwargs.pop("structure", lambda params: "one"),

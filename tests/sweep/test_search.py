@@ -75,7 +75,9 @@ def test_three_equal_failures_stop_a_family_not_the_sweep() -> None:
     journal: list[Any] = []
     searched = search([family("broken", quota=50), family("forest", quota=5)], journal, slots=2)
     machine = Machine(searched, 2)
-    machine.fails["broken"] = Failure("code", "KeyError: 'a'", 'Traceback\n  File "x.py", line 3, in f\nKeyError: \'a\'')
+    machine.fails["broken"] = Failure(
+        "code", "KeyError: 'a'", "Traceback\n  File \"x.py\", line 3, in f\nKeyError: 'a'"
+    )
     machine.run()
     assert searched.record.counts["finished"] == 5
     assert SAME_FAILURES <= searched.record.counts["failed"] <= SAME_FAILURES + 1  # one may have been under way

@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from distml.training import products
-from distml.training.products import numpy_is_quicker, openblas_environment, product
+from distml.training import processor as machine
+from distml.training.processor import openblas_environment
+from distml.training.products import numpy_is_quicker, product
 
 ZEN = "vendor_id : AuthenticAMD\nflags : fpu avx512f avx512dq avx512bw avx512vl\n\nvendor_id : AuthenticAMD\n"
 
@@ -13,10 +14,10 @@ ZEN = "vendor_id : AuthenticAMD\nflags : fpu avx512f avx512dq avx512bw avx512vl\
 @pytest.fixture
 def processor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """The file that tells about the processor; absent until a test writes it."""
-    monkeypatch.setattr(products, "_CPUINFO", tmp_path / "cpuinfo")
-    products._cpu_text.cache_clear()
+    monkeypatch.setattr(machine, "_CPUINFO", tmp_path / "cpuinfo")
+    machine.processor_text.cache_clear()
     yield tmp_path / "cpuinfo"
-    products._cpu_text.cache_clear()
+    machine.processor_text.cache_clear()
 
 
 @pytest.mark.parametrize("by_numpy", [True, False])

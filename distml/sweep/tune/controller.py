@@ -11,7 +11,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from distml.sweep.search import CohortOrder, Search
-from distml.sweep.tune.worker import CohortTrainable, Desk, Start
+from distml.sweep.tune.worker import CohortTrainable, Desk, News, Start
 from distml.training.cohort import Failure, FailureClass, RungResult
 
 Clock = Callable[[], float]
@@ -68,7 +68,7 @@ class _CohortScheduler(FIFOScheduler):
         self._run = run
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        ended = self._run.on_results(result["cohort"], result["results"], result["reason"])
+        ended = self._run.on_results(result["cohort"], result["results"], result["news"])
         return TrialScheduler.STOP if ended else TrialScheduler.CONTINUE
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
@@ -96,7 +96,7 @@ class CohortRun:
         letter: the first message of a cohort, with its data.
         finale: once the search is done, one more cohort of one member, such as the winner on all training rows.
         on_finale: takes its result.
-        on_reason: takes a cohort's name and why it trains as it does.
+        on_news: takes a cohort's name and what it found out when it started.
         resources: family -> what Ray Tune reserves for one of its cohorts, like {'CPU': 1}.
         slots: how many cohorts run at once.
         tick: called several times a second; True ends the run at once, whatever trains.
@@ -110,7 +110,7 @@ class CohortRun:
         letter: Callable[[CohortOrder], Start],
         finale: Callable[[], Start | None],
         on_finale: Callable[[RungResult], None],
-        on_reason: Callable[[str, str], None],
+        on_news: Callable[[str, News], None],
         resources: Mapping[str, Mapping[str, float]],
         slots: int,
         tick: Callable[[], bool],
@@ -119,7 +119,7 @@ class CohortRun:
     ) -> None:
         self.search = search
         self.tick = tick
-        self._letter, self._finale, self._on_finale, self._on_reason = letter, finale, on_finale, on_reason
+        self._letter, self._finale, self._on_finale, self._on_news = letter, finale, on_finale, on_news
         self.resources = resources
         self._slots, self._storage, self._clock = slots, storage, clock
         self._last: CohortOrder | None = None  # the finale, once it has begun
@@ -162,12 +162,12 @@ class CohortRun:
             self.desk.put.remote(order.cohort, self._letter(order))
         return order
 
-    def on_results(self, cohort: str, results: list[RungResult], reason: str | None) -> bool:
+    def on_results(self, cohort: str, results: list[RungResult], news: News | None) -> bool:
         if self._last is not None:
             self._on_finale(results[0])
             return True
-        if reason is not None:
-            self._on_reason(cohort, reason)
+        if news is not None:
+            self._on_news(cohort, news)
         reply = self.search.on_results(cohort, results, self._clock())
         if reply.end:
             self.desk.close.remote(cohort)

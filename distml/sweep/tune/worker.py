@@ -40,6 +40,15 @@ class Start:
     checkpoint: Path
     threads: int
     device: str
+    most: int | None = None  # find out how many members, up to this, train best together; None: that is known
+
+
+@dataclass(frozen=True)
+class News:
+    """What a cohort found out when it started."""
+
+    reason: str  # why it trains as it does
+    size: int | None = None  # members that train best together, where that was measured
 
 
 @ray.remote(num_cpus=0)
@@ -72,7 +81,7 @@ class CohortTrainable(tune.Trainable):
         self._desk = config["desk"]
         self._name = config["cohort"]
         self._cohort: Cohort | None = None
-        self._reason: str | None = None  # why this kind of cohort; told once
+        self._news: News | None = None  # told once
         self._members: dict[str, Member] = {}
         self._rung = 0  # advances so far
         self._checkpoint: Path | None = None
@@ -99,8 +108,8 @@ class CohortTrainable(tune.Trainable):
         except Exception as error:  # a module that cannot be built, data that no member can train on
             failure = failure_of(error)
             results = [RungResult(trial, 0, "failed", failure=failure) for trial in self._members]
-        reason, self._reason = self._reason, None
-        return {"cohort": self._name, "results": list(results), "reason": reason}
+        news, self._news = self._news, None
+        return {"cohort": self._name, "results": list(results), "news": news}
 
     def cleanup(self) -> None:
         self._cohort = None
@@ -108,7 +117,7 @@ class CohortTrainable(tune.Trainable):
             self._checkpoint.unlink(missing_ok=True)
 
     def _start(self, start: Start) -> None:
-        from distml.training.start import start_cohort  # imports torch only where a network trains
+        from distml.training.start import stacks, start_cohort  # imports torch only where a network trains
 
         self._members = {member.trial: member for member in start.order.members}
         prepared = ray.get(start.prepared)
@@ -116,7 +125,14 @@ class CohortTrainable(tune.Trainable):
             family=start.family, outline=prepared.outline, folds=prepared.folds, evaluator=start.evaluator,
             whole=prepared.whole, device=start.device, threads=start.threads,
         )  # fmt: skip
-        self._cohort, self._reason = start_cohort(assignment, start.order.members[0].params)
+        params = start.order.members[0].params
+        self._cohort, reason = start_cohort(assignment, params)
+        self._news = News(reason)
+        if start.most is not None and stacks(self._cohort):
+            from distml.training.sizing import size_cohort
+
+            sizing = size_cohort(assignment, params, start.most)
+            self._news = News(f"{reason}; {sizing.reason}", sizing.members)
         self._checkpoint = start.checkpoint
         fresh = dict(self._members)
         if start.order.resumed and start.checkpoint.is_file():

@@ -6,30 +6,24 @@ Every figure is a ratio or a mean taken in one run on one machine; the absolute 
 """
 
 import argparse
+import contextlib
 import json
-import os
-import platform
-import statistics
-import subprocess
 import sys
-import tempfile
+import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import psutil
-import yaml
+from measuring import TABLE, machine, run_python, run_sweep, spread
 from scipy.stats import randint, uniform
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
 
-HERE = Path(__file__).parent
-TABLE = HERE / "credit_default_taiwan.csv.gz"
 TREES = 270
 SPACE = {"max_features": uniform(0.1, 0.6), "min_samples_leaf": randint(1, 200), "max_depth": randint(4, 25)}
 
@@ -69,25 +63,20 @@ def main() -> None:
     print(json.dumps(found, indent=2))
 
 
-def machine() -> dict[str, Any]:
-    names = [line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
-    return {
-        "cpus": os.cpu_count(), "processor": names[0] if names else platform.machine(),
-        "python": platform.python_version(), "date": time.strftime("%Y-%m-%d"),
-    }  # fmt: skip
-
-
 # --- a trial that does nothing
 
 
 def noop(trials: int, repeats: int) -> dict[str, Any]:
     """Milliseconds a trial, from the command to its end; and of plain Ray Tune, a process a trial."""
-    family = {"noop": {"class": "bench_overhead:NoOp", "space": {"knob": {"low": 0.0, "high": 1.0}}}}
-    content = sweep("noop", family, trials, {"algorithm": "random", "scheduler": "none"}) | {"split": {"folds": 1}}
+    family = {"noop": {"class": "overhead:NoOp", "space": {"knob": {"low": 0.0, "high": 1.0}}}}
+    content = {
+        "name": "noop", "families": family, "split": {"folds": 1}, "budget": {"trials": trials},
+        "search": {"algorithm": "random", "scheduler": "none"},
+    }  # fmt: skip
     ours, theirs = [], []
     for _ in range(repeats):
-        ours.append(1000 * timed(lambda: run_distml(content))[0] / trials)
-        theirs.append(1000 * timed(lambda: run_python("plain_noop"))[0] / PLAIN_NOOPS)
+        ours.append(1000 * run_sweep(content)[0] / trials)
+        theirs.append(1000 * call("plain_noop")[0] / PLAIN_NOOPS)
     return {
         "distml, ms a trial": spread(ours), "plain Ray Tune, ms a trial": spread(theirs),
         "ratio": spread([their / our for our, their in zip(ours, theirs, strict=True)]), "trials": trials,
@@ -105,8 +94,9 @@ def plain_noop() -> None:
         lambda config: tune.report({"score": config["knob"]}),
         param_space={"knob": tune.uniform(0, 1)},
         tune_config=tune.TuneConfig(num_samples=PLAIN_NOOPS, metric="score", mode="max"),
-        run_config=tune.RunConfig(verbose=0, storage_path=os.environ["BENCH_FOLDER"]),
+        run_config=tune.RunConfig(verbose=0),
     ).fit()
+    print("done")
 
 
 # --- the same forests, grown or fitted in full
@@ -118,7 +108,10 @@ def forests(count: int, repeats: int) -> dict[str, Any]:
         "n_estimators": TREES, "max_features": {"low": 0.1, "high": 0.7}, "min_samples_leaf": {"low": 1, "high": 199},
         "max_depth": {"low": 4, "high": 24}, "class_weight": None,
     }  # fmt: skip
-    content = sweep("forests", {"random-forest": {"space": space}}, count, {"algorithm": "random", "scheduler": "asha"})
+    content = {
+        "name": "forests", "families": {"random-forest": {"space": space}}, "budget": {"trials": count},
+        "search": {"algorithm": "random", "scheduler": "asha"},
+    }  # fmt: skip
     arms: dict[str, Callable[[int], tuple[float, float]]] = {
         "distml": lambda seed: distml_forests(content | {"seed": seed}),
         "plain Ray Tune": lambda seed: peer_forests("plain_forests", seed, count),
@@ -142,13 +135,13 @@ def forests(count: int, repeats: int) -> dict[str, Any]:
 
 
 def distml_forests(content: dict[str, Any]) -> tuple[float, float]:
-    took, shown = timed(lambda: run_distml(content))
-    return took, shown["holdout"]["roc_auc"]
+    seconds, shown, _ = run_sweep(content)
+    return seconds, shown["holdout"]["roc_auc"]
 
 
 def peer_forests(function: str, seed: int, count: int) -> tuple[float, float]:
-    took, out = timed(lambda: run_python(function, seed, count))
-    return took, float(out.strip().splitlines()[-1])
+    seconds, said = call(function, seed, count)
+    return seconds, float(said)
 
 
 def table() -> tuple[Any, ...]:
@@ -182,7 +175,7 @@ def plain_forests(seed: int, count: int) -> None:
             "max_depth": tune.randint(4, 25),
         },
         tune_config=tune.TuneConfig(num_samples=count, metric="auc", mode="max"),
-        run_config=tune.RunConfig(verbose=0, storage_path=os.environ["BENCH_FOLDER"]),
+        run_config=tune.RunConfig(verbose=0),
     ).fit()  # fmt: skip
     print(holdout_auc(results.get_best_result().config, seed))
 
@@ -209,82 +202,35 @@ def holdout_auc(config: dict[str, Any], seed: int) -> float:
 
 
 def memory() -> dict[str, Any]:
-    """Peak resident memory of the processes that train, less the prepared table's own size."""
-    families = {"scoring-network": {"space": {"epochs": 2}}, "random-forest": {"space": {"n_estimators": 30}}}
-    content = sweep("memory", families, 12, {"algorithm": "random", "scheduler": "none"})
-    peak: dict[int, float] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        process = subprocess.Popen(command(content, Path(folder)), stdout=subprocess.DEVNULL, cwd=HERE)
-        driver = psutil.Process(process.pid)
-        while process.poll() is None:
-            for child in driver.children(recursive=True):
-                try:
-                    if ", rung " in " ".join(child.cmdline()):
-                        used = child.memory_full_info()
-                        peak[child.pid] = max(peak.get(child.pid, 0.0), (used.rss - used.shared) / 2**20)
-                except psutil.Error:
-                    continue
-            time.sleep(0.1)
-    rows, columns = table()[0].shape
-    return {
-        "MiB a process, largest": round(max(peak.values()), 1),
-        "the table, MiB": round(rows * columns * 4 / 2**20, 1),
-    }
-
-
-# --- how
-
-
-def sweep(name: str, families: dict[str, Any], trials: int, search: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "name": name, "data": {"source": str(TABLE), "target": "target", "drop": ["ID"]}, "families": families,
-        "metric": "roc_auc", "search": search, "budget": {"trials": trials},
+    """Peak resident memory of the processes that train, shared pages left out, beside the prepared table's size."""
+    content = {
+        "name": "memory", "budget": {"trials": 12}, "search": {"algorithm": "random", "scheduler": "none"},
+        "families": {"scoring-network": {"space": {"epochs": 2}}, "random-forest": {"space": {"n_estimators": 30}}},
     }  # fmt: skip
+    peak: dict[int, float] = {}
+    sweep = threading.Thread(target=run_sweep, args=(content,))
+    sweep.start()
+    while sweep.is_alive():
+        for child in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if ", rung " in " ".join(child.cmdline()):
+                    used = child.memory_full_info()
+                    peak[child.pid] = max(peak.get(child.pid, 0.0), (used.rss - used.shared) / 2**20)
+        time.sleep(0.1)
+    rows, columns = table()[0].shape
+    size = rows * columns * 4 / 2**20
+    return {"MiB a process, largest": round(max(peak.values()), 1), "the table, MiB": round(size, 1)}
 
 
-def command(content: dict[str, Any], folder: Path) -> list[str]:
-    file = folder / "sweep.yaml"
-    file.write_text(yaml.safe_dump(content))
-    return [str(Path(sys.executable).with_name("distml")), "sweep", str(file), "--runs", str(folder / "runs")]
-
-
-def run_distml(content: dict[str, Any]) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as folder:
-        run = command(content, Path(folder))
-        subprocess.run(run, check=True, stdout=subprocess.DEVNULL, cwd=HERE)
-        show = [run[0], "show", content["name"], "--runs", run[-1], "--format", "json"]
-        return json.loads(subprocess.run(show, check=True, capture_output=True, text=True).stdout)
-
-
-def run_python(function: str, *arguments: int) -> str:
+def call(function: str, *arguments: int) -> tuple[float, str]:
     """Call one of this file's functions in a process of its own, so that both sides pay for their imports."""
-    call = f"import bench_overhead; bench_overhead.{function}{arguments}"
-    with tempfile.TemporaryDirectory() as folder:
-        settings = {**os.environ, "BENCH_FOLDER": folder, "PYTHONWARNINGS": "ignore"}
-        run = subprocess.run(
-            [sys.executable, "-c", call], check=True, capture_output=True, text=True, cwd=HERE, env=settings
-        )
-    return run.stdout
+    return run_python("-c", f"import overhead; overhead.{function}(*{arguments})")
 
 
 def start_ray() -> None:
     import ray
 
     ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
-
-
-def timed(run: Callable[[], Any]) -> tuple[float, Any]:
-    start = time.perf_counter()
-    result = run()
-    return time.perf_counter() - start, result
-
-
-def spread(values: list[float]) -> dict[str, float]:
-    return {
-        "median": round(statistics.median(values), 4),
-        "least": round(min(values), 4),
-        "most": round(max(values), 4),
-    }
 
 
 if __name__ == "__main__":
