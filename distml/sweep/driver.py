@@ -231,8 +231,10 @@ class Driver:
         member = Member(best.trial, params, best.seed, (size_of(family, params),))
         whole = prepare_whole(self._checked.dataset, variant_from(choices), self._checked.spec.seed)
         arrays = ray.put(Prepared(outline(self._checked.dataset, whole), (whole,), None))
-        # Nothing else runs now: on one machine, the winner may use all of it.
-        cpus = self._session.cpus if self._session.is_local else self._checked.spec.resources_of(best.family).cpu
+        # Nothing else runs now: on one machine an ensemble may use all of it. A small network gains nothing by more
+        # threads, and loses much where others use the machine, since its threads wait for each other at each step.
+        everything = self._session.is_local and family.engine == "estimator"
+        cpus = self._session.cpus if everything else self._checked.spec.resources_of(best.family).cpu
         return self._start(CohortOrder("holdout", best.family, (member,)), arrays, cpus)
 
     def _take_holdout(self, search: Search, result: RungResult) -> None:

@@ -26,7 +26,7 @@ def sweep_file(folder: Path, **changes: Any) -> Path:
         **changes,
     }
     path = folder / "sweep.yaml"
-    path.write_text(yaml.safe_dump(content))
+    path.write_text(yaml.safe_dump(json.loads(json.dumps(content))))  # what stands twice is written out twice
     return path
 
 

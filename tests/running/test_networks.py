@@ -1,0 +1,79 @@
+"""Networks as a user trains them: cohorts, solo trials, and cohorts that die in the middle."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distml.sweep.journal import read
+from tests.running.command import distml, rows, scores, sweep_file
+from tests.running.test_stopping import running, wait_for
+
+SPACE = {
+    "lr": {"low": 1e-3, "high": 3e-2, "log": True}, "dropout": {"low": 0.0, "high": 0.4}, "epochs": 4, "batch_size": 64,
+}  # fmt: skip
+
+
+def events(folder: Path) -> list[Any]:
+    return list(read(folder / "runs" / "quick" / "journal.jsonl"))
+
+
+def test_a_users_modules_train_in_cohorts_or_solo_with_the_reason(tmp_path: Path) -> None:
+    families = {
+        "plain": {"class": "tests.running.networks:Plain", "space": {**SPACE, "width": [8, 16]}, "trials": 8},
+        "normalised": {"class": "tests.running.networks:Normalised", "space": SPACE, "trials": 2},
+    }  # fmt: skip
+    shown = distml(tmp_path, "sweep", str(sweep_file(tmp_path, families=families, budget={"trials": 10}))).stdout
+    assert "plain  trains as one network" in shown
+    assert "normalised  trains solo: BatchNorm1d" in shown
+    found = rows(tmp_path)
+    assert {row["state"] for row in found} == {"finished"}
+    assert max(row["score"] for row in found) > 0.7
+    told = [event for event in events(tmp_path) if event["event"] == "cohort" and event.get("reason")]
+    reasons = {family: [event["reason"] for event in told if event["family"] == family] for family in families}
+    assert "BatchNorm1d" in reasons["normalised"][0] and "K=" in reasons["plain"][0]
+    widths = {row["trial"]: row["params"]["width"] for row in found if row["family"] == "plain"}
+    cohorts = [
+        event["trials"] for event in events(tmp_path) if event["event"] == "cohort" and event["family"] == "plain"
+    ]
+    assert all(len({widths[trial] for trial in cohort}) <= 1 for cohort in cohorts)
+    for family in ("plain", "normalised"):
+        trial = next(row["trial"] for row in found if row["family"] == family)
+        assert "the same" in distml(tmp_path, "rerun", "quick", trial).stdout
+
+
+def long_sweep(folder: Path) -> Path:
+    space = {"epochs": 120, "batch_size": 32, "hidden": [[64, 64]]}
+    return sweep_file(
+        folder, families={"scoring-network": {"space": space}}, budget={"trials": 16}, split={"folds": 2},
+        search={"algorithm": "random", "scheduler": "median"},
+    )  # fmt: skip
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("victim", ["worker", "driver"])
+def test_a_cohort_goes_on_from_its_last_rung(tmp_path: Path, victim: str) -> None:
+    calm = tmp_path / "calm"
+    calm.mkdir()
+    distml(calm, "sweep", str(long_sweep(calm)))
+    file = long_sweep(tmp_path)
+    with running(tmp_path, "sweep", str(file)) as driver:
+        wait_for(lambda: _rungs(tmp_path) >= 32)  # some members have reached their second rung
+        workers = [child for child in driver.children(recursive=True) if ", rung" in " ".join(child.cmdline())]
+        if victim == "driver":
+            driver.kill()
+        else:
+            for worker in workers:
+                worker.kill()
+            assert driver.wait(timeout=100) == 0
+    if victim == "driver":
+        distml(tmp_path, "sweep", str(file))
+    undisturbed, disturbed = scores(calm), scores(tmp_path)
+    assert disturbed == pytest.approx(undisturbed, abs=1e-4)
+    first_rungs = [event["trial"] for event in events(tmp_path) if event["event"] == "rung" and event["resource"] <= 2]
+    assert len(first_rungs) == len(set(first_rungs)), "a trial began again although it had a checkpoint"
+
+
+def _rungs(folder: Path) -> int:
+    journal = folder / "runs" / "quick" / "journal.jsonl"
+    return journal.read_text().count('"event":"rung"') if journal.exists() else 0
