@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: sweep setup test test-long test-gpu lint bench-overhead bench-cohort clean
+.PHONY: sweep setup test test-long test-gpu lint bench-overhead bench-cohort bench-quality-simulation clean
 
 sweep: $(READY)  ## the main job: search models on 30,000 credit-card accounts
 	$(BIN)/distml sweep experiments/credit_default/sweep.yaml
@@ -37,6 +37,9 @@ bench-overhead: $(READY)  ## distml's own cost, and what growing forests saves, 
 
 bench-cohort: $(READY)  ## trials a minute of cohorts, beside plain Ray Tune and Optuna
 	$(BIN)/python experiments/benchmarks/cohort.py
+
+bench-quality-simulation: $(READY)  ## how soon cohorts have random search's best score, on recorded learning curves
+	$(BIN)/python experiments/learning_curves/simulate.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -2,8 +2,8 @@
 
     python experiments/learning_curves/record.py california_housing.csv.gz    # scikit-learn's table, as CSV
 
-The configurations come from the network's own search space. Of each, the validation score after every epoch is kept.
-The rate of learning is constant, so that a shorter training's curve is the beginning of a longer one's.
+Of each configuration the validation score after every epoch is kept. The rate of learning is constant, so that a
+shorter training's curve is the beginning of a longer one's.
 """
 
 import argparse
@@ -11,9 +11,11 @@ import csv
 import gzip
 import io
 import json
+import math
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
 from distml.data.arrays import outline, prepare_folds
@@ -21,75 +23,95 @@ from distml.data.dataset import DataOptions, load_dataset
 from distml.data.variant import Variant
 from distml.models.metrics import Evaluator
 from distml.models.registry import find_family
-from distml.models.space import Fixed, Value
+from distml.models.space import Fixed, Float, Space, Value
 from distml.sweep.parts import structure_of
 from distml.sweep.seeds import trial_name, trial_seed
 from distml.sweep.tune.searchers import make_searcher
 from distml.training.cohort import Assignment, Member
 from distml.training.stacked import StackedCohort
 
-HERE = Path(__file__).parent
-CURVES = HERE / "curves.csv.gz"
+CURVES = Path(__file__).with_name("curves.csv.gz")
+CREDIT = Path(__file__).parents[1]
 FAMILY = find_family("scoring-network")
+SPACES: Mapping[str, Space] = {
+    "default": FAMILY.space,
+    # The ranges of LCBench (Zimmer, Lindauer, Hutter 2021) for these three parameters.
+    "wide": {
+        **FAMILY.space,
+        "lr": Float(1e-4, 1e-1, log=True),
+        "weight_decay": Float(1e-5, 1e-1, log=True),
+        "dropout": Float(0.0, 0.99),
+    },
+}
 SEARCHED = ("hidden", "lr", "weight_decay", "dropout")
-SEED = 7
+CONFIGURATIONS, EPOCHS, SEED = 300, 27, 7
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("california", type=Path, help="california_housing.csv.gz")
-    parser.add_argument("--configurations", type=int, default=300)
-    parser.add_argument("--epochs", type=int, default=15)
-    args = parser.parse_args()
-    credit = HERE.parent
-    tables = {
-        "credit_default": DataOptions(
-            credit / "credit_default" / "credit_default_taiwan.csv.gz", "target", positive=1, drop=("ID",), folds=1,
-            kinds=dict.fromkeys(("SEX", "EDUCATION", "MARRIAGE"), "categorical"),
-        ),
-        "credit_german": DataOptions(
-            credit / "credit_german" / "credit_german.csv.gz", "creditability", positive="bad", folds=1
-        ),
-        "california_housing": DataOptions(args.california, "MedHouseVal", task="regression", folds=1),
-    }  # fmt: skip
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    epochs = range(1, args.epochs + 1)
-    writer.writerow(["table", "metric", "configuration", *SEARCHED, *(f"epoch_{epoch}" for epoch in epochs)])
-    for table, options in tables.items():
+    california = parser.parse_args().california
+    rows = [row for space in SPACES for row in record_space(space, california)]
+    write(rows)
+
+
+def tables(california: Path) -> dict[str, DataOptions]:
+    taiwan = CREDIT / "credit_default" / "credit_default_taiwan.csv.gz"
+    german = CREDIT / "credit_german" / "credit_german.csv.gz"
+    codes = dict.fromkeys(("SEX", "EDUCATION", "MARRIAGE"), "categorical")
+    return {
+        "credit_default": DataOptions(taiwan, "target", positive=1, drop=("ID",), kinds=codes, folds=1),
+        "credit_german": DataOptions(german, "creditability", positive="bad", folds=1),
+        "california_housing": DataOptions(california, "MedHouseVal", task="regression", folds=1),
+    }
+
+
+def record_space(space: str, california: Path) -> list[list[str]]:
+    """One row for each table and configuration."""
+    rows = []
+    for table, options in tables(california).items():
         start = time.perf_counter()
         metric = "r2" if options.task == "regression" else "roc_auc"
-        configurations, curves = record(options, metric, args.configurations, args.epochs)
+        configurations, curves = record(options, metric, SPACES[space])
         for number, params in enumerate(configurations, start=1):
             searched = [json.dumps(params[name]) if name == "hidden" else f"{params[name]:.6g}" for name in SEARCHED]
             scores = [f"{score:.5f}" for score in curves[trial_name(number)]]
-            writer.writerow([table, metric, number, *searched, *scores])
-        print(f"{table}: {len(configurations)} curves in {time.perf_counter() - start:.0f} s", file=sys.stderr)
-    CURVES.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))
+            scores += ["nan"] * (EPOCHS - len(scores))  # diverged
+            rows.append([space, table, metric, str(number), *searched, *scores])
+        print(f"{space}, {table}: {time.perf_counter() - start:.0f} s", file=sys.stderr)
+    return rows
 
 
-def record(
-    options: DataOptions, metric: str, count: int, epochs: int
-) -> tuple[list[dict[str, Value]], dict[str, list[float]]]:
-    """(the configurations, trial -> its validation score after each epoch)."""
+def record(options: DataOptions, metric: str, space: Space) -> tuple[list[dict[str, Value]], dict[str, list[float]]]:
+    """(the configurations, trial -> its validation score after each epoch until it diverges)."""
     dataset = load_dataset(options)
     folds = prepare_folds(dataset, Variant(), 0)
     shape = outline(dataset, folds[0])
     assignment = Assignment(FAMILY, shape, folds, Evaluator(metric, (), shape.task, shape.classes))
-    searcher = make_searcher("random", {**FAMILY.space, "epochs": Fixed(epochs)}, mode="max", seed=SEED)
-    configurations = [dict(searcher.suggest(trial_name(number)) or {}) for number in range(1, count + 1)]
+    searcher = make_searcher("random", {**space, "epochs": Fixed(EPOCHS)}, mode="max", seed=SEED)
+    configurations = [dict(searcher.suggest(trial_name(number)) or {}) for number in range(1, CONFIGURATIONS + 1)]
     cohorts: dict[str, list[Member]] = defaultdict(list)
     for number, params in enumerate(configurations, start=1):
-        member = Member(trial_name(number), params, trial_seed(SEED, number), tuple(range(1, epochs + 1)))
+        member = Member(trial_name(number), params, trial_seed(SEED, number), tuple(range(1, EPOCHS + 1)))
         cohorts[structure_of(FAMILY, params)].append(member)
     curves: dict[str, list[float]] = defaultdict(list)
     for members in cohorts.values():
         cohort = StackedCohort(assignment, members[0].params)
         cohort.admit(members)
-        for _ in range(epochs):
+        for _ in range(EPOCHS):
             for result in cohort.advance():
-                curves[result.trial].append(result.scores[metric])
+                if math.isfinite(score := result.scores.get(metric, math.nan)):
+                    curves[result.trial].append(score)
     return configurations, curves
+
+
+def write(rows: list[list[str]]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    epochs = [f"epoch_{epoch}" for epoch in range(1, EPOCHS + 1)]
+    writer.writerow(["space", "table", "metric", "configuration", *SEARCHED, *epochs])
+    writer.writerows(rows)
+    CURVES.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))
 
 
 if __name__ == "__main__":
