@@ -117,11 +117,16 @@ class ChainStep:
 
     def __init__(self, chain: Chain, state: State, gradient: Tensor, x: Tensor, y: Tensor, rows: int) -> None:
         weights, members = state["weights"], len(state["weights"])
-        self.task, self.state, self.x, self.y, self.rows = chain.task, state, x, y, rows
+        self.task, self.state, self.rows = chain.task, state, rows
         matrices, norms, tables = chain.views(weights)
+        self.smoothing, self.class_weights = state["smoothing"].to(x.dtype), state["class_weights"]
+        # Most members weigh classes alike and smooth nothing: their gradient takes three operations, not a dozen.
+        alike = not self.smoothing.any() and bool((self.class_weights == 1).all())
+        self.plain = chain.task == "classification" and matrices[-1].shape[1] == 1 and alike
+        self.x, self.y = x, y.to(x.dtype) if self.plain else y
         matrix_gradients, norm_gradients, table_gradients = chain.views(gradient)
         self.batch_x = x.new_empty(members * rows, x.shape[1])
-        self.batch_y = y.new_empty(members * rows)
+        self.batch_y = self.y.new_empty(members * rows)
         self.target = self.batch_y.view(members, rows)
         rate = state["rate"][:, None, None]
         self.dropout = dropout = bool((rate > 0).any())
@@ -142,7 +147,6 @@ class ChainStep:
             embedded = slice(chain.numeric, chain.widths[0])
             self.embeddings = Embeddings(tables, table_gradients, codes, batch[..., embedded])
             self.embeddings.follow(self.layers[0].linear_gradient, matrices[0][..., embedded], chain.by_numpy)
-        self.smoothing, self.class_weights = state["smoothing"].to(x.dtype), state["class_weights"]
 
     def __call__(self, index: Tensor, epoch: int, batch: int) -> None:
         """Fill the gradient. index: (members x rows,) places in the table."""
@@ -162,6 +166,8 @@ class ChainStep:
             self.embeddings.backward()
 
     def _loss_gradient(self, output: Tensor) -> Tensor:
+        if self.plain:
+            return torch.sigmoid(output).sub_(self.target.unsqueeze(-1)).mul_(1 / self.rows)
         if self.task == "regression":
             mean, scale = self.state["mean"], self.state["scale"]
             return losses.squared_gradient(output.squeeze(-1), self.target, mean, scale).unsqueeze(-1)

@@ -109,7 +109,8 @@ class StackedCohort:
             for (first, last, *_), rows in groups.items():
                 for start in range(0, len(rows), self.block):
                     self._train(rows[start : start + self.block], first, last)
-            return [self._result(one) for one in self._standings.values() if not one.told]
+            peak = peak_memory_mib(self.device)  # asked once: the system takes milliseconds to answer
+            return [self._result(one, peak) for one in self._standings.values() if not one.told]
 
     def release(self, trials: Collection[str]) -> None:
         for trial in trials:
@@ -227,7 +228,7 @@ class StackedCohort:
         for row in rows:
             self._standings[self._lanes[row].trial].seconds += share
 
-    def _result(self, standing: Standing) -> RungResult:
+    def _result(self, standing: Standing, peak_memory_mib: float) -> RungResult:
         """Score a member at the rung it has come to."""
         start, trial = time.perf_counter(), standing.member.trial
         scores: dict[str, float] = {}
@@ -248,7 +249,7 @@ class StackedCohort:
         return RungResult(
             trial, standing.epoch, standing.state, scores, folds, seconds,
             gpu_seconds=seconds if self.device.type == "cuda" else None,
-            peak_memory_mib=peak_memory_mib(self.device), failure=standing.failure,
+            peak_memory_mib=peak_memory_mib, failure=standing.failure,
         )  # fmt: skip
 
     def _fold_predictions(self, trial: str) -> Iterator[np.ndarray]:
