@@ -18,7 +18,7 @@ from distml.training.cohort import Failure, Member, RungResult
 
 Event = dict[str, Any]
 
-MAX_ATTEMPTS = 3  # a trial whose process died this often under it is given up
+MAX_ATTEMPTS = 3  # a trial whose process died this often under it, the last time with nobody beside it, is given up
 SAME_FAILURES = 3  # equal tracebacks in a row that stop a family
 TURN_SECONDS = 5.0  # a slot changes families at most this often: starting a cohort costs time
 
@@ -77,11 +77,12 @@ class CohortOrder:
 
 @dataclass(frozen=True)
 class Reply:
-    """What a cohort does after a rung."""
+    """What a cohort does after a rung; one that ends with members left saves them for a later driver."""
 
     release: tuple[str, ...] = ()
     admit: tuple[Member, ...] = ()
     end: bool = False
+    unfinished: bool = False  # it ends with members that have not
 
 
 @dataclass
@@ -135,7 +136,7 @@ class Search:
         self._running: dict[str, _Running] = {}
         self._resumable: deque[CohortOrder] = deque()
         self._cohorts = 0
-        self._closing = False
+        self._closing = self._finishing = False
         self.record = SweepRecord()
 
     def resume(self, events: Iterable[Event]) -> None:
@@ -170,9 +171,11 @@ class Search:
         """Cohort -> its trials."""
         return {cohort: sorted(running.members) for cohort, running in self._running.items()}
 
-    def close(self) -> None:
-        """Start nothing more: the budget is spent or the user wants to stop."""
+    def close(self, let_running_finish: bool = False) -> None:
+        """Start nothing more: the budget is spent or the user wants to stop. Cohorts end at their next rung, unless
+        the trials that run may finish."""
         self._closing = True
+        self._finishing = let_running_finish
 
     def next_cohort(self, now: float) -> CohortOrder | None:
         """What a free slot should train, or None when nothing is to be started now."""
@@ -194,6 +197,9 @@ class Search:
         running.since = now
         family = self._families[running.family]
         events: list[Event] = []
+        told = {result.trial for result in results}
+        silent = Failure("code", "its cohort did not report on it", "")
+        results = [*results, *(RungResult(name, 0, "failed", failure=silent) for name in sorted(running.members - told))]
         for result in results:
             rung = {"event": "rung", "cohort": cohort, **asdict(result)}
             del rung["failure"]
@@ -215,11 +221,11 @@ class Search:
             names = [member.trial for member in admit]
             running.members.update(names)
             events += self._applied({"event": "cohort", "cohort": cohort, "family": running.family, "trials": names})
-        end = self._closing or not running.members
+        end = not running.members or (self._closing and not self._finishing)
         if end:
             del self._running[cohort]
         self._journal(events)
-        return Reply(tuple(release), tuple(admit), end)
+        return Reply(tuple(release), tuple(admit), end, unfinished=bool(running.members) and end)
 
     def resize(self, family: str, members: int) -> None:
         """From now on, cohorts of this family have so many members."""
@@ -239,16 +245,23 @@ class Search:
         names = sorted(running.members)
         events = self._applied({"event": "lost", "cohort": cohort, "trials": names, "failure": asdict(failure)})
         family = self._families[running.family]
-        survivors = []
-        for name in names:
-            if self.record.trials[name].attempts >= MAX_ATTEMPTS:
-                self._end(name, "failed", failure, family, events)
-            else:
-                survivors.append(name)
-        if survivors and family.stopped is None:
-            members = tuple(self._member(name) for name in survivors)
-            self._resumable.append(CohortOrder(cohort, running.family, members, resumed=True))
+        attempts = {name: self.record.trials[name].attempts for name in names}
+        if len(names) == 1 and attempts[names[0]] >= MAX_ATTEMPTS:
+            self._end(names[0], "failed", failure, family, events)
+        elif family.stopped is None:
+            self._resumable += self._again(cohort, running.family, names, first=max(attempts.values()) == 1)
         self._journal(events)
+
+    def _again(self, cohort: str, family: str, names: list[str], first: bool) -> list[CohortOrder]:
+        """A lost cohort's orders. After a first loss it goes on from its checkpoint; after that it is halved, so that
+        whoever kills it is alone in the end and the others finish."""
+        if first or len(names) == 1:
+            return [CohortOrder(cohort, family, tuple(map(self._member, names)), resumed=True)]
+        orders = []
+        for half in (names[: len(names) // 2], names[len(names) // 2 :]):
+            self._cohorts += 1
+            orders.append(CohortOrder(f"c{self._cohorts:03d}", family, tuple(map(self._member, half))))
+        return orders
 
     def progress_of(self, family: str) -> tuple[int, int | None, float]:
         """(trials asked for, trials to ask for or None, seconds of training) of a family."""
@@ -366,6 +379,11 @@ class Search:
         if handler is not None:
             handler(self, event)
 
+    def _on_opened(self, event: Event) -> None:
+        for family in self._families.values():  # the user may have mended what stopped one
+            family.stopped = None
+            family.last_failures.clear()
+
     def _on_asked(self, event: Event) -> None:
         family = self._families.get(event["family"])
         if family is None:
@@ -413,6 +431,7 @@ class Search:
 
 
 _HANDLERS: Mapping[str, Callable[[Search, Event], None]] = {
+    "opened": Search._on_opened,
     "asked": Search._on_asked,
     "cohort": Search._on_cohort,
     "rung": Search._on_rung,
@@ -425,37 +444,47 @@ class _Numbers:
     """Hands each family its own trial numbers; later budgets continue where earlier ones ended."""
 
     def __init__(self, stages: Sequence[Mapping[str, int | None]]) -> None:
-        self._stream = _stage_numbers(stages)
-        self._ready: dict[str, deque[int]] = {}
+        self._stages = stages
+        self._streams: dict[str, Iterator[int]] = {}
+        self._following: dict[str, int] = {}
+        self._used: set[int] = set()
 
     def peek(self, family: str) -> int | None:
         """The family's next number; None when every stage is used up."""
-        mine = self._ready.setdefault(family, deque())
-        while not mine:
-            following = next(self._stream, None)
-            if following is None:
+        stream = self._streams.setdefault(family, _stage_numbers(self._stages, family))
+        number = self._following.get(family)
+        while number is None or number in self._used:
+            number = next(stream, None)
+            if number is None:
                 return None
-            number, owner = following
-            self._ready.setdefault(owner, deque()).append(number)
-        return mine[0]
+            self._following[family] = number
+        return number
 
     def take(self, family: str, number: int) -> None:
-        """This number is used now, and with it those before it."""
-        self.peek(family)
-        mine = self._ready[family]
-        while mine and mine[0] <= number:
-            mine.popleft()
+        """This number is used now, and with it those of its family before it."""
+        while (following := self.peek(family)) is not None and following <= number:
+            self._used.add(following)
+        self._used.add(number)
 
 
-def _stage_numbers(stages: Sequence[Mapping[str, int | None]]) -> Iterator[tuple[int, str]]:
+def _stage_numbers(stages: Sequence[Mapping[str, int | None]], family: str) -> Iterator[int]:
+    """The numbers of one family, in rising order.
+
+    A stage with an endless family is the last: its numbers go in turn to all its families, so that one whose quota
+    a later budget raises has some left that are its own. Those it does not need stay unused.
+    """
     given: dict[str, int] = {}
     start = 1
     for stage in stages:
-        more = {f: None if quota is None else max(0, quota - given.get(f, 0)) for f, quota in stage.items()}
-        for number, family in interleave(more, start):
-            given[family] = given.get(family, 0) + 1
+        endless = None in stage.values()
+        if endless and family not in stage:
+            return
+        more = {name: None if endless else max(0, (quota or 0) - given.get(name, 0)) for name, quota in stage.items()}
+        for number, owner in interleave(more, start):
+            given[owner] = given.get(owner, 0) + 1
             start = number + 1
-            yield number, family
+            if owner == family:
+                yield number
 
 
 def _fingerprint(failure: Mapping[str, Any] | None) -> str:
