@@ -76,12 +76,14 @@ class StackedCohort:
         self.notes.append(reason)
         self.table = Table(assignment.folds, self.learner, dtype, self.device)
         self._lanes: list[Lane] = []
+        self._rows: dict[str, list[int]] = {}  # trial -> the places of its folds in the store
         self._store: dict[str, Tensor] = {}
         self._form: dict[str, torch.Size] = {}  # of one lane's tensors, the same for all
         self._standings: dict[str, Standing] = {}
 
     def admit(self, members: Sequence[Member]) -> None:
         rows: list[dict[str, Tensor]] = []
+        lanes = list(self._lanes)
         for member in members:
             standing = self._standings[member.trial] = Standing(member)
             try:
@@ -90,8 +92,9 @@ class StackedCohort:
                 standing.state, standing.failure = "failed", failure_of(error)
                 continue
             for lane, state in made:
-                self._lanes.append(lane)
+                lanes.append(lane)
                 rows.append(state)
+        self._seat(lanes)
         if rows:
             fresh = {name: torch.stack([row[name] for row in rows]).to(self.device) for name in rows[0]}
             held = self._store
@@ -117,7 +120,7 @@ class StackedCohort:
             self._standings.pop(trial, None)
         kept = [row for row, lane in enumerate(self._lanes) if lane.trial in self._standings]
         if len(kept) < len(self._lanes):
-            self._lanes = [self._lanes[row] for row in kept]
+            self._seat([self._lanes[row] for row in kept])
             index = torch.tensor(kept, dtype=torch.int64, device=self.device)
             self._store = {name: held[index] for name, held in self._store.items()} if kept else {}
 
@@ -139,12 +142,13 @@ class StackedCohort:
             failure = fields.pop("failure")
             self._standings[member.trial] = Standing(member, failure=Failure(**failure) if failure else None, **fields)
         lanes = [self._make(self._standings[trial].member, fold)[0] for trial, fold in held["lanes"]]
-        self._lanes, self._store, self.block = lanes, held["store"], held["block"]
+        self._seat(lanes)
+        self._store, self.block = held["store"], held["block"]
         return list(self._standings)
 
     def predict(self, trial: str, x: np.ndarray) -> np.ndarray:
         rows = tensor_of(x).to(self.device, self.dtype)
-        return np.stack([predictions(self._loaded(row), rows, self.assignment.outline) for row in self._rows(trial)])
+        return np.stack([predictions(self._loaded(row), rows, self.assignment.outline) for row in self._rows[trial]])
 
     def export(self, trial: str, fold: int, path: Path) -> None:
         """Write one member's network of one fold as an ordinary Lightning checkpoint.
@@ -156,7 +160,7 @@ class StackedCohort:
 
     def module_of(self, trial: str, fold: int) -> Any:
         """One member's network of one fold, as a LightningModule of its own on the CPU."""
-        member, row = self._standings[trial].member, self._rows(trial)[fold]
+        member, row = self._standings[trial].member, self._rows[trial][fold]
         module = make_module(self.assignment, member.params, member.seed, fold, member.rungs[-1]).to(self.dtype)
         self.learner.load(module, {name: held[row].cpu() for name, held in self._store.items()})
         return module.eval()
@@ -254,7 +258,7 @@ class StackedCohort:
 
     def _fold_predictions(self, trial: str) -> Iterator[np.ndarray]:
         """Raises FloatingPointError where the member's weights are no longer finite."""
-        for fold, row in enumerate(self._rows(trial)):
+        for fold, row in enumerate(self._rows[trial]):
             if not bool(torch.isfinite(self._store["weights"][row]).all()):
                 raise FloatingPointError("its weights are no longer finite")
             yield predictions(self._loaded(row), self.table.valid[fold], self.assignment.outline)
@@ -263,6 +267,8 @@ class StackedCohort:
         self.learner.load(self.module, {name: held[row] for name, held in self._store.items()})
         return self.module
 
-    def _rows(self, trial: str) -> list[int]:
-        """The places of a member's folds in the store; empty for one that could not be made."""
-        return [row for row, lane in enumerate(self._lanes) if lane.trial == trial]
+    def _seat(self, lanes: list[Lane]) -> None:
+        """Set the lanes, in the order of the store."""
+        self._lanes, self._rows = lanes, defaultdict(list)
+        for row, lane in enumerate(lanes):
+            self._rows[lane.trial].append(row)
