@@ -6,6 +6,7 @@ from distml.data.variant import variant_from
 from distml.errors import DistmlError, did_you_mean
 from distml.sweep.journal import read
 from distml.sweep.params import split_params
+from distml.sweep.parts import rungs_of
 from distml.sweep.preflight import Checked, preflight
 from distml.sweep.records import TrialRecord, replay
 from distml.sweep.runs import RunFolder
@@ -55,7 +56,10 @@ def rerun_trial(folder: RunFolder, trial: str) -> Rerun:
 
 
 def _train_again(checked: Checked, trial: TrialRecord) -> RungResult:
-    """Train a recorded trial on the same folds, with the same seed, to the size it had reached."""
+    """Train a recorded trial on the same folds, with the same seed, to the size it had reached.
+
+    It gets all the rungs it had in the sweep: schedules follow the full size, also of a trial that was stopped early.
+    """
     family = checked.families[trial.family][0]
     params, choices = split_params(trial.params)
     variant = variant_from(choices)
@@ -63,8 +67,10 @@ def _train_again(checked: Checked, trial: TrialRecord) -> RungResult:
     arrays = prepared(checked.dataset, variant, out_of_bag, checked.spec.seed)
     assignment = Assignment(family, arrays.outline, arrays.folds, checked.evaluator, arrays.whole)
     cohort, _ = start_cohort(assignment, params)
-    cohort.admit([Member(trial.trial, params, trial.seed, tuple(rung.resource for rung in trial.rungs))])
+    search = checked.spec.search
+    rungs = rungs_of(family, trial.params, search.reduction_factor, compared=search.scheduler != "none")
+    cohort.admit([Member(trial.trial, params, trial.seed, rungs)])
     result = cohort.advance()[0]
-    while result.state == "running":
+    while result.state == "running" and result.resource < trial.rungs[-1].resource:
         result = cohort.advance()[0]
     return result
