@@ -62,12 +62,24 @@ class Evaluator:
         """Score one model on one fold.
 
         y: (rows,) class codes or values. prediction: (rows, classes) probabilities, or (rows,) values.
-        A score that is not defined because a class is missing from `y`, or all rows are, is nan.
+        A score that is not defined because a class is missing from `y`, or all rows are, is nan. So is a reported one
+        that does not take these values (a logarithm of a negative prediction); of the sweep's metric that is an error.
+
+        Raises:
+            ValueError: the sweep's metric does not take these values.
         """
         if not len(y):
             return dict.fromkeys(self.names, float("nan"))
         scored = _Scored(y, prediction, self.classes)
-        return {name: scored.score(name) for name in self.names}
+        return {name: self._score(scored, name) for name in self.names}
+
+    def _score(self, scored: "_Scored", name: str) -> float:
+        try:
+            return scored.score(name)
+        except ValueError:
+            if name == self.metric.name:
+                raise
+            return float("nan")
 
     def _try_out(self) -> None:
         """Score a few made-up rows, so that 'f1' on three classes is known before anything trains."""

@@ -157,6 +157,15 @@ def test_a_fold_without_one_of_three_classes_is_nan(ternary):
     assert got["log_loss"] == pytest.approx(log_loss(y, prediction, labels=[0, 1, 2]))
 
 
+def test_a_reported_metric_that_does_not_take_the_values_is_nan_and_the_sweeps_own_an_error():
+    y, prediction = np.array([1.0, 2.0, 4.0]), np.array([1.5, -2.0, 3.0])
+    got = Evaluator("rmse", ["mean_squared_log_error", "mae"], "regression", 0)(y, prediction)
+    assert np.isnan(got["mean_squared_log_error"])
+    assert (got["rmse"], got["mae"]) == pytest.approx((root_mean_squared_error(y, prediction), 5.5 / 3))
+    with pytest.raises(ValueError, match="Logarithmic"):
+        Evaluator("mean_squared_log_error", [], "regression", 0)(y, prediction)
+
+
 def test_an_unknown_metric_names_its_neighbour_and_all_the_others():
     with pytest.raises(ValueError, match=r"no metric 'roc-auc'.*Did you mean 'roc_auc'\?.*gini.*ks"):
         find_metric("roc-auc", "classification")
