@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from distml.errors import DistmlError
+from distml.errors import DistmlError, Mistake, MistakesError
 from distml.sweep.differences import differences
 from distml.sweep.journal import Journal
 from distml.sweep.preflight import Checked, preflight
@@ -47,11 +47,11 @@ def run_sweep(
         fork: a new name, for a sweep whose file has changed.
 
     Raises:
-        MistakesError: all that is wrong with the sweep file, before anything trains.
+        MistakesError: all that is wrong with the sweep file or the new name, before anything trains.
         DistmlError: anything else the user can mend.
     """
     if fork is not None:
-        spec = spec.model_copy(update={"name": fork})
+        spec = _renamed(spec, fork)
     folder = RunFolder(Path(runs), spec.name)
     checked = preflight(spec, folder.root)
     with folder.writer() as may_write, Journal(folder.journal, may_write) as journal:
@@ -66,6 +66,14 @@ def run_sweep(
 
                 state = Driver(checked, folder, journal, session, variants, watcher).run()
     return Outcome(spec.name, folder.path, state)
+
+
+def _renamed(spec: SweepSpec, name: str) -> SweepSpec:
+    try:
+        SweepSpec(name=name, data=spec.data)  # a copy is not checked, and the name becomes a folder's
+    except MistakesError as error:
+        raise MistakesError("the new sweep", [Mistake("--fork", found.what) for found in error.mistakes]) from None
+    return spec.model_copy(update={"name": name})
 
 
 def _get_ready(checked: Checked) -> "Variants":
