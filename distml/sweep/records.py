@@ -59,13 +59,13 @@ class TrialRecord:
         return statistics.stdev(folds) if len(folds) > 1 and all(map(math.isfinite, folds)) else None
 
 
-@dataclass(frozen=True)
+@dataclass
 class CohortRecord:
-    """One cohort as the journal tells it."""
+    """One cohort as the journal tells it; it grows in place, since a cohort may see thousands of trials."""
 
     cohort: str  # 'c003'
     family: str
-    trials: tuple[str, ...]  # all that were ever in it
+    trials: dict[str, None] = field(default_factory=dict)  # all that were ever in it, in the order they came
     slot: str | None = None
     reason: str | None = None  # why this size on this slot
 
@@ -131,11 +131,10 @@ class SweepRecord:
 
     def _cohort(self, event: Event) -> None:
         name = event["cohort"]
-        before = self.cohorts.get(name)
-        trials = dict.fromkeys([*(before.trials if before else ()), *event["trials"]])
-        slot = event.get("slot") or (before.slot if before else None)
-        reason = event.get("reason") or (before.reason if before else None)
-        self.cohorts[name] = CohortRecord(name, event["family"], tuple(trials), slot, reason)
+        cohort = self.cohorts.setdefault(name, CohortRecord(name, event["family"]))
+        cohort.trials.update(dict.fromkeys(event["trials"]))
+        cohort.slot = event.get("slot") or cohort.slot
+        cohort.reason = event.get("reason") or cohort.reason
         for trial in event["trials"]:
             self._change(trial, state="running", cohort=name)
 

@@ -103,7 +103,20 @@ def test_rungs_trained_again_after_a_crash_stand_once_and_cost_twice() -> None:
 
 def test_a_cohort_remembers_all_that_were_ever_in_it() -> None:
     record = replay([opened(), asked(1), asked(2), asked(3), cohort("c001", 1, 2), cohort("c001", 3, 2)])
-    assert record.cohorts["c001"].trials == ("t1", "t2", "t3")
+    assert list(record.cohorts["c001"].trials) == ["t1", "t2", "t3"]
+
+
+def test_a_refill_adds_to_its_cohort_and_copies_nothing() -> None:
+    start = cohort("c001") | {"slot": "gpu0", "reason": "fits"}
+    record = replay([opened(), *(asked(number) for number in range(1, 10_001)), start])
+    held = record.cohorts["c001"]
+    trials = held.trials
+    for number in range(1, 10_001):
+        record.apply(cohort("c001", number))
+    assert record.cohorts["c001"] is held and held.trials is trials
+    assert list(trials) == [f"t{number}" for number in range(1, 10_001)]
+    assert (held.slot, held.reason) == ("gpu0", "fits")
+    assert record.counts == {"running": 10_000}
 
 
 def test_a_sweep_adds_up_its_drivers_and_not_the_nights_between() -> None:
