@@ -1,6 +1,7 @@
 """Which kind of cohort an assignment gets."""
 
 import gc
+from functools import cache
 
 from distml.models.family import Params
 from distml.training.cohort import Assignment, Cohort
@@ -16,12 +17,22 @@ def start_cohort(assignment: Assignment, params: Params) -> tuple[Cohort, str]:
     from distml.training.stacked import StackedCohort
     from distml.training.suitability import why_not_stackable
 
-    gc.freeze()  # what torch and Lightning imported stays; without this each full collection takes 0.2 s to see so
+    _keep_imports()
     reason = why_not_stackable(assignment, params)
     if reason is not None:
         return SoloCohort(assignment), f"trains solo: {reason}"
     cohort = StackedCohort(assignment, params)
     return cohort, f"trains as one network: {cohort.notes[0]}"
+
+
+@cache
+def _keep_imports() -> None:
+    """What torch and Lightning imported stays; a full collection takes 0.2 s to see so, unless it is told.
+
+    Once a process, since all that lives at that moment is kept for good: later cohorts of the same process are not.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def stacks(cohort: Cohort) -> bool:

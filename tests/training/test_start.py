@@ -1,3 +1,5 @@
+import gc
+
 import pytest
 
 from distml.training.solo import SoloCohort
@@ -22,6 +24,15 @@ def test_batch_normalisation_trains_solo_and_says_why() -> None:
     cohort, reason = start_cohort(assignment(), {"normalisation": "batch"})
     assert isinstance(cohort, SoloCohort)
     assert reason == "trains solo: BatchNorm1d (layers.1) keeps running statistics of its batches"
+
+
+def test_garbage_between_cohorts_is_not_kept_for_good() -> None:
+    start_cohort(assignment(), member("t0").params)
+    kept = gc.get_freeze_count()
+    garbage = [[number] for number in range(1000)]
+    start_cohort(assignment(), member("t1").params)
+    assert len(garbage) == 1000
+    assert 0 < gc.get_freeze_count() <= kept
 
 
 def test_what_cannot_be_made_at_all_is_an_error() -> None:
