@@ -1,5 +1,6 @@
 """All that can be known to be wrong with a sweep before anything trains, in one list."""
 
+import itertools
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from typing import Any, TypeVar, get_args
 
 from distml.data.dataset import Dataset, load_dataset
 from distml.data.task import Outline, Task
+from distml.data.variant import variant_from
 from distml.errors import Mistake, MistakesError, did_you_mean
 from distml.models.custom import family_from_class
 from distml.models.family import Family
@@ -19,7 +21,7 @@ from distml.models.space_check import check_space
 from distml.sweep.differences import resolved
 from distml.sweep.numbering import share_out
 from distml.sweep.runs import RunFolder, check_writable, nearest_existing
-from distml.sweep.spec import FamilySpec, SweepSpec
+from distml.sweep.spec import SweepSpec
 from distml.training.structure import with_structure
 
 DEFAULT_METRICS: Mapping[Task, str] = {"classification": "roc_auc", "regression": "rmse"}
@@ -67,6 +69,7 @@ def preflight(spec: SweepSpec, runs: Path | None = None) -> Checked:
         _check_folder(RunFolder(runs, spec.name).path, mistakes)
     if dataset is not None:
         _check_batches(spec, dataset, mistakes)
+        _check_preprocessing(spec, dataset, mistakes)
     if mistakes or dataset is None:
         raise MistakesError(spec.subject, mistakes)
 
@@ -74,13 +77,13 @@ def preflight(spec: SweepSpec, runs: Path | None = None) -> Checked:
     evaluator = _collect(
         mistakes, lambda: Evaluator(metric.name, spec.report, dataset.task, len(dataset.classes)), "metric"
     )
-    if evaluator is None:
-        raise MistakesError(spec.subject, mistakes)
     known = {
-        name: _with_structure(spec.family_specs[name], family, dataset)
+        name: _with_structure(spec, name, family, dataset, mistakes)
         for name, family in families.items()
         if family is not None
     }
+    if mistakes or evaluator is None:
+        raise MistakesError(spec.subject, mistakes)
     spaces = {name: _whole_space(spec, name, family, dataset.task) for name, family in known.items()}
     return Checked(
         spec=_completed(spec, dataset.task, metric.name, spaces),
@@ -92,12 +95,13 @@ def preflight(spec: SweepSpec, runs: Path | None = None) -> Checked:
     )
 
 
-def _with_structure(own: FamilySpec, family: Family, dataset: Dataset) -> Family:
+def _with_structure(spec: SweepSpec, name: str, family: Family, dataset: Dataset, mistakes: list[Mistake]) -> Family:
     """The family with the parameters that decide which cohort a trial joins."""
+    own = spec.family_specs[name]
     if own.structural is not None:
         return replace(family, structural=frozenset(own.structural))
-    classes = len(dataset.classes)
-    return with_structure(family, Outline(dataset.task, features=dataset.frame.shape[1], classes=classes))
+    outline = Outline(dataset.task, features=dataset.frame.shape[1], classes=len(dataset.classes))
+    return _collect(mistakes, lambda: with_structure(family, outline), f"families.{name}.class") or family
 
 
 def _check_family(spec: SweepSpec, name: str, tasks: tuple[Task, ...], mistakes: list[Mistake]) -> Family | None:
@@ -190,6 +194,26 @@ def _check_batches(spec: SweepSpec, dataset: Dataset, mistakes: list[Mistake]) -
         if largest > rows:
             what = f"a batch of {largest:,} rows, but a fold trains on {rows:,}"
             mistakes.append(Mistake(f"families.{name}.space.batch_size", what))
+
+
+def _check_preprocessing(spec: SweepSpec, dataset: Dataset, mistakes: list[Mistake]) -> None:
+    """pca and landmarks depend on what the other choices make of the columns, so each pair of those is tried."""
+    asked = spec.preprocessing
+    sizes = [("pca", size) for size in asked.pca if size] + [("landmarks", size) for size in asked.landmarks if size]
+    if not sizes:
+        return
+    from distml.data.preprocessing import make_preprocessor  # imports much of scikit-learn, mostly needed later
+
+    rows = min(len(train) for train, _ in dataset.folds)
+    found: list[Mistake] = []
+    for name, size in sizes:
+        where = f"preprocessing.{name}"
+        for categorical, missing in itertools.product(asked.categorical, asked.missing):
+            variant = variant_from({"categorical": categorical, "missing": missing, name: size})
+            _collect(found, partial(make_preprocessor, dataset.layout, variant, spec.seed), where)
+        if name == "pca" and size > rows:
+            found.append(Mistake(where, f"pca {size} is above {rows:,}, the number of rows a fold trains on"))
+    mistakes += dict.fromkeys(found)
 
 
 def _largest(domain: Domain) -> float:

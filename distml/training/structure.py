@@ -1,4 +1,4 @@
-"""Which cohort a trial can join: trials of one structure differ in nothing but weights and floats."""
+"""Which parameters decide a network's structure: networks of one differ in nothing but weights and floats."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,43 +9,21 @@ from distml.models.family import Family, Params
 from distml.models.space import Choice, Domain, Fixed, Float, Int, Value
 
 
-def structure_key(family: Family, params: Params) -> str:
-    """The name of a trial's structure, from its parameters alone.
-
-    Networks: the values of the family's structural parameters, or of all but floats where the family names none.
-    Estimators train one after another, so all of a family suit each other.
-
-    >>> from distml.models.scoring import SCORING_NETWORK
-    >>> structure_key(SCORING_NETWORK, {"hidden": (64, 64), "lr": 0.01, "epochs": 5})
-    'scoring-network hidden=(64, 64)'
-    """
-    if family.engine == "estimator":
-        return family.name
-    parts = [f"{name}={value!r}" for name, value in sorted(params.items()) if _is_structural(family, name, value)]
-    return " ".join([family.name, *parts])
-
-
-def _is_structural(family: Family, name: str, value: Value) -> bool:
-    if family.structural:
-        return name in family.structural
-    return name != family.resource and not isinstance(value, float)
-
-
 def with_structure(family: Family, outline: Outline) -> Family:
     """The family with its structural parameters found out, unless it names them: two modules that differ in one
     parameter are built, and if they differ in more than floats and random weights, that parameter is structural.
 
     Raises:
-        Whatever the module's constructor raises.
+        ValueError: a module cannot be made; which value of which parameter it was, and what its constructor raised.
     """
     if family.engine == "estimator" or family.structural:
         return family
     base = {name: _values(domain)[0] for name, domain in family.space.items()}
-    skeleton = _skeleton(family.build(base, outline, 0), family.resource)
+    skeleton = _skeleton(family, base, outline, "its first values")
     found = {"batch_size"}
     for name, domain in family.space.items():
-        others = [{**base, name: value} for value in _values(domain)[1:]]
-        if any(_skeleton(family.build(other, outline, 0), family.resource) != skeleton for other in others):
+        others = {f"{name} {value!r}": {**base, name: value} for value in _values(domain)[1:]}
+        if any(_skeleton(family, other, outline, told) != skeleton for told, other in others.items()):
             found.add(name)
     return replace(family, structural=frozenset(found - {family.resource}))
 
@@ -59,11 +37,16 @@ def _values(domain: Domain) -> list[Value]:
     return list(dict.fromkeys([domain.low, domain.high]))
 
 
-def _skeleton(module: Any, resource: str | None) -> list[Any]:
+def _skeleton(family: Family, params: Params, outline: Outline, told: str) -> list[Any]:
     """All that two modules must share to be one network: shapes, kinds of parts, and attributes but floats."""
+    try:
+        module = family.build(params, outline, 0)
+    except Exception as error:  # a user's class may raise anything at all
+        first_line = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise ValueError(f"{family.name} cannot be made with {told}: {first_line}") from error
     shapes = [(name, tuple(value.shape)) for name, value in module.state_dict().items()]
     parts = [(name, type(part), _plain(vars(part))) for name, part in module.named_modules()]
-    settings = {name: value for name, value in getattr(module, "hparams", {}).items() if name != resource}
+    settings = {name: value for name, value in getattr(module, "hparams", {}).items() if name != family.resource}
     return [shapes, parts, _plain(settings)]
 
 

@@ -128,6 +128,33 @@ def test_a_batch_larger_than_a_folds_rows(table) -> None:
     assert found == {"families.scoring-network.space.batch_size": "a batch of 256 rows, but a fold trains on 128"}
 
 
+def test_components_that_no_columns_are_there_for(table) -> None:
+    found = mistakes(spec(table, preprocessing={"pca": [2, 4], "categorical": ["one-hot", "ordinal"]}, report=["nope"]))
+    assert set(found) == {"preprocessing.pca", "report[0]"}
+    preflight(spec(table, preprocessing={"pca": [None, 2, 4], "landmarks": 8}))
+    with pytest.raises(MistakesError) as raised:
+        preflight(spec(table, preprocessing={"pca": [2, 4, 9], "categorical": ["one-hot", "ordinal"]}))
+    assert [mistake.what for mistake in raised.value.mistakes] == [
+        f"pca {size} is above {width}, the number of prepared columns it starts from"
+        for size, width in [(4, 3), (9, 5), (9, 3)]
+    ]
+
+
+def test_landmarks_where_all_columns_are_codes(table, tmp_path) -> None:
+    pd.read_csv(table)[["c", "bad"]].to_csv(tmp_path / "codes.csv", index=False)
+    found = mistakes(spec(tmp_path / "codes.csv", preprocessing={"landmarks": 5, "categorical": "ordinal"}))
+    assert found == {"preprocessing.landmarks": "landmarks needs columns that are not codes; use categorical: one-hot"}
+
+
+def test_more_components_than_a_fold_has_rows(tmp_path) -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(40, 30)), columns=[f"x{column}" for column in range(30)])
+    frame["bad"] = np.arange(40) % 2
+    frame.to_csv(tmp_path / "wide.csv", index=False)
+    found = mistakes(spec(tmp_path / "wide.csv", preprocessing={"pca": [8, 20]}, split={"folds": 2}))
+    assert found == {"preprocessing.pca": "pca 20 is above 16, the number of rows a fold trains on"}
+
+
 def test_families_that_ask_for_more_trials_than_there_are(table) -> None:
     families = {"random-forest": {"trials": 30}, "extra-trees": {"trials": 30}}
     found = mistakes(spec(table, families=families, budget={"trials": 50}))
@@ -179,6 +206,27 @@ def test_a_users_module_that_raises_at_import_is_one_mistake_among_others(table,
     found = mistakes(spec(table, families={"own": {"class": "my_broken:Model"}}, metric="nonsense"))
     assert "RuntimeError: no licence" in found["families.own.class"]
     assert set(found) == {"families.own.class", "metric"}
+
+
+def test_a_value_that_a_users_module_refuses(table, modules) -> None:
+    (modules / "my_network.py").write_text(
+        textwrap.dedent("""
+            import pytorch_lightning as pl
+            from torch import nn
+
+            class Network(pl.LightningModule):
+                def __init__(self, features: int, width: int = 4):
+                    super().__init__()
+                    if width > 8:
+                        raise RuntimeError("too wide")
+                    self.layer = nn.Linear(features, width)
+        """)
+    )
+    own = {"class": "my_network:Network", "space": {"width": [4, 16], "epochs": 2, "batch_size": 16}}
+    found = mistakes(spec(table, families={"own": own, "other": own}))
+    told = "my_network:Network cannot be made with width 16: RuntimeError: too wide"
+    assert found == {"families.own.class": told, "families.other.class": told}
+    sys.modules.pop("my_network")
 
 
 def test_the_screen_of_mistakes(tmp_path) -> None:

@@ -1,15 +1,12 @@
-import subprocess
-import sys
-from dataclasses import replace
 from typing import Any
 
+import pytest
 import pytorch_lightning as pl
 from torch import nn
 
 from distml.data.task import Outline
-from distml.models.scoring import SCORING_NETWORK
 from distml.models.space import Choice, Fixed, Float, Int
-from distml.training.structure import structure_key, with_structure
+from distml.training.structure import with_structure
 from tests.training.networks import family_of
 
 OUTLINE = Outline("classification", 5)
@@ -45,25 +42,15 @@ def test_what_the_family_names_stands() -> None:
     assert with_structure(named, OUTLINE) is named
 
 
-def test_the_key_leaves_floats_and_the_resource_out() -> None:
-    family = family_of(Telling, SPACE)
-    base = {"widening": 1.0, "dropout": 0.1, "activation": "relu", "epochs": 3}
-    assert structure_key(family, base) == structure_key(family, {**base, "dropout": 0.2, "epochs": 9})
-    assert structure_key(family, base) != structure_key(family, {**base, "activation": "tanh"})
-    found = replace(family, structural=frozenset({"widening"}))
-    assert structure_key(found, base) != structure_key(found, {**base, "widening": 2.0})
+class Choosy(Telling):
+    def __init__(self, features: int, **settings: Any) -> None:
+        if settings["depth"] == 3:
+            raise RuntimeError("too deep\nfor me")
+        super().__init__(features, **settings)
 
 
-def test_estimators_of_a_family_share_a_process_whatever_their_parameters() -> None:
-    forest = replace(SCORING_NETWORK, name="forest", engine="estimator")
-    assert structure_key(forest, {"depth": 3}) == structure_key(forest, {"depth": 4}) == "forest"
-
-
-def test_the_driver_sorts_trials_without_torch() -> None:
-    code = (
-        "import sys; from distml.models.scoring import SCORING_NETWORK as f;"
-        "from distml.training.structure import structure_key;"
-        "print(structure_key(f, {'hidden': (8,), 'lr': 0.1}), 'torch' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout.strip() == "scoring-network hidden=(8,) False"
+def test_a_value_the_module_refuses_is_named() -> None:
+    with pytest.raises(ValueError, match=r"^Choosy cannot be made with depth 3: RuntimeError: too deep$"):
+        with_structure(family_of(Choosy, SPACE), OUTLINE)
+    with pytest.raises(ValueError, match=r"cannot be made with its first values: RuntimeError: too deep$"):
+        with_structure(family_of(Choosy, {**SPACE, "depth": Fixed(3)}), OUTLINE)
