@@ -38,11 +38,6 @@ class RunFolder:
         return self.path / "sweep.yaml"
 
     @property
-    def summary(self) -> Path:
-        """The state in short, for people and scripts; the journal is the truth."""
-        return self.path / "summary.json"
-
-    @property
     def logs(self) -> Path:
         return self.path / "logs"
 
@@ -95,9 +90,6 @@ class RunFolder:
     def write_sweep_file(self, resolved: dict[str, Any]) -> None:
         """Keep the sweep file beside its results."""
         self._write(self.sweep_file, yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True))
-
-    def write_summary(self, summary: dict[str, Any]) -> None:
-        self._write(self.summary, json.dumps(summary, indent=2) + "\n")
 
     @property
     def _stop_file(self) -> Path:

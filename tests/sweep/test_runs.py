@@ -1,4 +1,3 @@
-import json
 import subprocess
 import sys
 import textwrap
@@ -66,11 +65,9 @@ def test_files_are_replaced_whole_and_nothing_is_left_over(tmp_path) -> None:
     folder = run(tmp_path, "credit")
     folder.write_sweep_file({"name": "crédit", "seed": 7})
     folder.write_sweep_file({"name": "crédit", "seed": 8})
-    folder.write_summary({"state": "done"})
     assert yaml.safe_load(folder.sweep_file.read_text(encoding="utf-8")) == {"name": "crédit", "seed": 8}
-    assert json.loads(folder.summary.read_text()) == {"state": "done"}
     names = {path.name for path in folder.path.iterdir()}
-    assert names == {"journal.jsonl", "sweep.yaml", "summary.json", "driver.1.json", "logs", "cohorts"}
+    assert names == {"journal.jsonl", "sweep.yaml", "driver.1.json", "logs", "cohorts"}
 
 
 @pytest.mark.parametrize("root", ["file", "file/deeper", "/proc/nowhere", "/proc"])
