@@ -16,8 +16,8 @@ from distml.data.task import Outline
 from distml.errors import DistmlError
 from distml.training.cohort import Assignment, Member, RungResult, State
 from distml.training.failures import failure_of
-from distml.training.folds import score_folds
 from distml.training.out_of_bag import OutOfBag
+from distml.training.scores import score_pairs
 
 
 @dataclass
@@ -73,7 +73,7 @@ class EstimatorCohort:
         start = time.perf_counter()
         trial, resource = one.member.trial, one.member.rungs[one.rung]
         try:
-            scores, folds = score_folds(self.assignment.evaluator, self._train(one, resource))
+            scores, folds = score_pairs(self.assignment.evaluator, self._train(one, resource))
         except FloatingPointError:
             one.free()
             return RungResult(trial, resource, "diverged", seconds=time.perf_counter() - start)

@@ -1,30 +1,53 @@
-"""From a network's predictions, fold by fold, to a trial's scores."""
+"""From the folds' predictions to a trial's scores."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from distml.models.metrics import Evaluator
 from distml.training.cohort import Assignment
-from distml.training.folds import fold_means
 
 
 def score_folds(assignment: Assignment, predicted: Iterable[np.ndarray]) -> tuple[dict[str, float], tuple[float, ...]]:
-    """(metric -> mean over the folds where it is defined, the sweep's metric fold by fold).
+    """Score a prediction of each fold's validation rows; returns and raises what score_pairs does."""
+    truths = (fold.y_valid for fold in assignment.folds)
+    return score_pairs(assignment.evaluator, zip(truths, predicted, strict=True))
+
+
+def score_pairs(
+    evaluator: Evaluator, folds: Iterable[tuple[np.ndarray, np.ndarray]]
+) -> tuple[dict[str, float], tuple[float, ...]]:
+    """Score pairs of (truth, prediction), a fold each.
+
+    Returns:
+        metric -> mean over the folds, and the sweep's metric fold by fold.
 
     Raises:
-        FloatingPointError: predictions are not finite.
+        FloatingPointError: a prediction or the sweep's metric is not finite.
         ValueError: the sweep's metric is not defined on any fold.
     """
-    folds = []
-    for fold, prediction in zip(assignment.folds, predicted, strict=True):
+    scored = []
+    for y, prediction in folds:
         if not np.isfinite(prediction).all():
-            raise FloatingPointError("its predictions are not finite")
-        folds.append(assignment.evaluator(fold.y_valid, prediction))
-    scores = fold_means(folds)
-    name = assignment.evaluator.metric.name
-    if math.isnan(scores[name]):
+            raise FloatingPointError("the predictions are not finite")
+        scored.append(evaluator(y, prediction))
+    means, name = fold_means(scored), evaluator.metric.name
+    if math.isnan(means[name]):
         raise ValueError(f"{name} is not defined on any fold: the validation rows lack a class")
-    if math.isinf(scores[name]):
+    if math.isinf(means[name]):
         raise FloatingPointError(f"{name} is not finite")
-    return scores, tuple(fold[name] for fold in folds)
+    return means, tuple(fold[name] for fold in scored)
+
+
+def fold_means(folds: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The mean of each metric over the folds on which it is defined; nan where that is none.
+
+    >>> fold_means([{"roc_auc": 0.5}, {"roc_auc": 1.0}, {"roc_auc": float("nan")}])
+    {'roc_auc': 0.75}
+    """
+    means = {}
+    for name in folds[0]:
+        defined = [fold[name] for fold in folds if not math.isnan(fold[name])]
+        means[name] = math.fsum(defined) / len(defined) if defined else math.nan
+    return means

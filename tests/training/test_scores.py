@@ -2,7 +2,7 @@
 
 import math
 
-from distml.training.folds import fold_means
+from distml.training.scores import fold_means
 
 
 def test_a_metric_defined_nowhere_is_nan():
