@@ -1,15 +1,22 @@
-"""Ray Tune's trial schedulers, fed one member at a time."""
+"""Early stopping: Ray Tune's trial schedulers, fed one member at a time, and median stopping."""
 
-from bisect import bisect_right
+import math
+from bisect import bisect_left, bisect_right, insort
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from random import Random
 from typing import Any, Literal
 
-from ray.tune.schedulers import AsyncHyperBandScheduler, MedianStoppingRule, TrialScheduler
+from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
+
+from distml.sweep.search import Stopper
 
 Rule = Literal["asha", "hyperband", "median", "none"]
 
 _SCORE, _RESOURCE = "score", "resource"
+_NO_CONTROLLER: Any = None  # Ray Tune's controller, which schedulers that decide at once do not ask
+_OTHERS = 5  # trials that make a median
 
 
 @dataclass(frozen=True)
@@ -22,8 +29,8 @@ class _Trial:
 class TuneStopper:
     """A Ray Tune scheduler that decides on members instead of on whole Ray Tune trials.
 
-    Only schedulers that decide at once (ASHA, asynchronous Hyperband, median stopping) serve: members run on
-    in lockstep, so nothing waits for a rung to fill.
+    Only schedulers that decide at once (ASHA, asynchronous Hyperband) serve: members run on in lockstep, so nothing
+    waits for a rung to fill.
     """
 
     def __init__(self, scheduler: TrialScheduler) -> None:
@@ -39,11 +46,12 @@ class TuneStopper:
         return self._verdicts[trial]
 
     def complete(self, trial: str, resource: int, score: float) -> None:
-        self._scheduler.on_trial_complete(_NO_CONTROLLER, self._known(trial), self._result(resource, score))
-        self.forget(trial)
+        self.record(trial, resource, score)
 
     def forget(self, trial: str) -> None:
-        self._trials.pop(trial, None)
+        known = self._trials.pop(trial, None)
+        if known is not None:
+            self._scheduler.on_trial_remove(_NO_CONTROLLER, known)
         self._verdicts.pop(trial, None)
 
     def _step(self, resource: int) -> float:
@@ -56,8 +64,11 @@ class TuneStopper:
     def _known(self, trial: str) -> Any:
         if trial not in self._trials:
             self._trials[trial] = _Trial(trial)
-            self._scheduler.on_trial_add(_NO_CONTROLLER, self._trials[trial])
+            self._add(self._trials[trial])
         return self._trials[trial]
+
+    def _add(self, trial: Any) -> None:
+        self._scheduler.on_trial_add(_NO_CONTROLLER, trial)
 
 
 class HalvingStopper(TuneStopper):
@@ -84,23 +95,85 @@ class HalvingStopper(TuneStopper):
                 return bool(self._scheduler._metric_op * score < bracket.cutoff(recorded))
         return False
 
+    def _add(self, trial: Any) -> None:
+        """Ray draws a trial's bracket from a generator that all share; here its name alone decides, in any run.
+
+        The odds are Ray's.
+        """
+        brackets = self._scheduler._brackets
+        weights = [math.exp(len(bracket._rungs)) for bracket in brackets]
+        self._scheduler._trial_info[trial.trial_id] = Random(trial.trial_id).choices(brackets, weights)[0]
+
     def _step(self, resource: int) -> float:
         return float(self._factor ** (bisect_right(self._rungs, resource) - 1))
 
 
-class _Lockstep:
-    """All that these schedulers ask of Ray Tune's controller: whether trials wait that others should make room for."""
+@dataclass
+class _Story:
+    """What one trial has shown; scores are turned so that more is better."""
 
-    def get_live_trials(self) -> list[Any]:
-        return []
+    resource: int = 0
+    total: float = 0.0
+    reports: int = 0
+    best: float = -math.inf
+    means: dict[int, float] = field(default_factory=dict)  # rung -> average of the scores up to there
 
 
-_NO_CONTROLLER: Any = _Lockstep()
+class MedianStopper:
+    """Stops a trial whose best score so far is worse than the median of the others' running averages up to there.
+
+    Golovin et al., Google Vizier: A Service for Black-Box Optimization, KDD 2017, section 3.2.1. Trials of several
+    sizes are compared where they stand between the same two of the family's rungs.
+    """
+
+    def __init__(self, mode: Literal["min", "max"], rungs: Sequence[int]) -> None:
+        self._sign = 1.0 if mode == "max" else -1.0
+        self._rungs = rungs
+        self._stories: dict[str, _Story] = {}
+        self._means: defaultdict[int, list[float]] = defaultdict(list)  # rung -> running averages, rising
+
+    def record(self, trial: str, resource: int, score: float) -> None:
+        story = self._stories.setdefault(trial, _Story())
+        if resource <= story.resource:
+            return  # trained again: its first result counts
+        story.resource = resource
+        story.reports += 1
+        story.total += self._sign * score
+        story.best = max(story.best, self._sign * score)
+        mean, rung = story.total / story.reports, self._rung(resource)
+        if not math.isfinite(mean):
+            return
+        means = self._means[rung]
+        if rung in story.means:
+            del means[bisect_left(means, story.means[rung])]
+        story.means[rung] = mean
+        insort(means, mean)
+
+    def cuts(self, trial: str, resource: int, score: float) -> bool:
+        story, rung = self._stories[trial], self._rung(resource)
+        means = self._means[rung]
+        own = bisect_left(means, story.means[rung]) if rung in story.means else len(means)
+        others = len(means) - (own < len(means))
+        if rung == 0 or others < _OTHERS:
+            return False
+        low, high = (means[place + (place >= own)] for place in ((others - 1) // 2, others // 2))
+        return story.best < (low + high) / 2
+
+    def complete(self, trial: str, resource: int, score: float) -> None:
+        self.record(trial, resource, score)
+
+    def forget(self, trial: str) -> None:
+        """What it has shown still counts."""
+        self._stories.pop(trial, None)
+
+    def _rung(self, resource: int) -> int:
+        """How many of the family's rungs this resource has reached; before the first, trials are not compared."""
+        return bisect_right(self._rungs, resource)
 
 
 def make_stopper(
     rule: Rule, *, mode: Literal["min", "max"], rungs: Sequence[int], factor: int, brackets: int = 3
-) -> TuneStopper | None:
+) -> Stopper | None:
     """The stopper of one family, or None where trials are not compared early.
 
     Args:
@@ -110,7 +183,7 @@ def make_stopper(
     if rule == "none" or len(rungs) < 2:
         return None
     if rule == "median":
-        return TuneStopper(MedianStoppingRule(_RESOURCE, _SCORE, mode, grace_period=rungs[0], min_samples_required=5))
+        return MedianStopper(mode, rungs)
     scheduler = AsyncHyperBandScheduler(
         _RESOURCE, _SCORE, mode,
         max_t=factor ** (len(rungs) - 1), reduction_factor=factor, brackets=brackets if rule == "hyperband" else 1,

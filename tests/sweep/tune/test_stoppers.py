@@ -1,20 +1,27 @@
-"""Ray Tune's schedulers, deciding on the members of a cohort that report together."""
+"""Early stopping, deciding on the members of a cohort that report together."""
 
 from typing import Literal
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from distml.sweep.rungs import rungs
-from distml.sweep.tune.stoppers import Rule, TuneStopper, make_stopper
+from distml.sweep.search import Stopper
+from distml.sweep.tune.stoppers import Rule, make_stopper
+
+RULES: tuple[Rule, ...] = ("asha", "hyperband", "median")
+SCORES = st.lists(st.integers(0, 40).map(lambda tenths: tenths / 10), max_size=30)
 
 
-def stopper(rule: Rule, mode: Literal["min", "max"] = "max", points: tuple[int, ...] = (1, 3, 9)) -> TuneStopper:
+def stopper(rule: Rule, mode: Literal["min", "max"] = "max", points: tuple[int, ...] = (1, 3, 9)) -> Stopper:
     made = make_stopper(rule, mode=mode, rungs=points, factor=3)
     assert made is not None
     return made
 
 
-def cut(judge: TuneStopper, resource: int, scores: dict[str, float]) -> set[str]:
+def cut(judge: Stopper, resource: int, scores: dict[str, float]) -> set[str]:
     for trial, score in scores.items():
         judge.record(trial, resource, score)
     return {trial for trial, score in scores.items() if judge.cuts(trial, resource, score)}
@@ -60,15 +67,112 @@ def test_a_trial_trained_again_is_judged_by_its_first_result() -> None:
     assert cut(judge, 1, {"c": 0.3}) == set()
 
 
+@pytest.mark.parametrize("rule", RULES)
+@given(first=SCORES, mode=st.sampled_from(["min", "max"]), data=st.data())
+def test_who_reports_first_makes_no_difference(
+    rule: Rule, first: list[float], mode: Literal["min", "max"], data: st.DataObject
+) -> None:
+    one, other = stopper(rule, mode), stopper(rule, mode)
+    scores = {f"t{i}": score for i, score in enumerate(first)}
+    for resource in (1, 3):
+        shuffled = dict(data.draw(st.permutations(list(scores.items()))))
+        gone = cut(one, resource, scores)
+        assert cut(other, resource, shuffled) == gone
+        scores = {trial: round(1.5 * score, 3) for trial, score in scores.items() if trial not in gone}
+
+
+@pytest.mark.parametrize("rule", RULES)
+@given(scores=SCORES)
+def test_less_of_a_loss_is_more_of_a_score(rule: Rule, scores: list[float]) -> None:
+    losses = {f"t{i}": score for i, score in enumerate(scores)}
+    gains = {trial: -score for trial, score in losses.items()}
+    assert cut(stopper(rule, "min"), 1, losses) == cut(stopper(rule, "max"), 1, gains)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_cohort_that_trains_on_after_its_end_was_decided_does_no_harm(rule: Rule) -> None:
+    judge = stopper(rule)
+    scores = {f"t{i:02d}": i / 30 for i in range(30)}
+    gone = cut(judge, 1, scores)
+    assert gone
+    assert cut(judge, 1, scores) == gone
+    for resource in (3, 9):
+        for trial, score in scores.items():
+            judge.record(trial, resource, score)
+    for trial, score in scores.items():
+        judge.complete(trial, 9, score)
+        judge.complete(trial, 9, score)  # the process died before its end was written down
+        judge.forget(trial)
+        judge.forget(trial)
+    assert "late" not in cut(judge, 1, {"late": 1.0})
+
+
 def test_hyperband_gives_some_trials_more_time() -> None:
-    cut_at_once = [len(cut(stopper("hyperband"), 1, {f"t{i}": i / 30 for i in range(30)})) for _ in range(5)]
-    assert all(0 < count < 20 for count in cut_at_once)
+    gone = cut(stopper("hyperband"), 1, {f"t{i}": i / 30 for i in range(30)})
+    assert 0 < len(gone) < 20
+
+
+def test_a_trial_keeps_its_bracket_in_every_run() -> None:
+    scores = {f"t{i}": i / 100 for i in range(100)}
+    gone = []
+    for seed in (1, 2):
+        np.random.seed(seed)  # the generator that Ray draws from
+        before = np.random.get_state()[2]
+        judge = stopper("hyperband")
+        gone.append(cut(judge, 1, scores))
+        assert np.random.get_state()[2] == before
+        for trial in scores:
+            judge.forget(trial)
+        for trial, score in scores.items():
+            judge.record(trial, 1, score)
+        assert {trial for trial, score in scores.items() if judge.cuts(trial, 1, score)} == gone[-1]
+    assert gone[0] == gone[1]
 
 
 def test_median_stops_what_is_below_it() -> None:
     judge = stopper("median")
     cut(judge, 3, {f"t{i}": 0.5 + i / 100 for i in range(10)})
     assert cut(judge, 3, {"bad": 0.3, "good": 0.9}) == {"bad"}
+
+
+def test_median_asks_for_five_others() -> None:
+    judge = stopper("median")
+    assert cut(judge, 1, {f"t{i}": i / 10 for i in range(5)}) == set()
+    assert cut(judge, 1, {"sixth": 0.15}) == {"sixth"}
+
+
+def test_median_forgives_a_trial_that_was_good_once() -> None:
+    judge = stopper("median")
+    for resource, own in ((1, 0.9), (3, 0.1)):
+        for trial, score in {"own": own, **{f"t{i}": 0.5 for i in range(6)}}.items():
+            judge.record(trial, resource, score)
+    assert not judge.cuts("own", 3, 0.1)
+
+
+def test_median_compares_trials_of_several_sizes_between_the_same_rungs() -> None:
+    judge = stopper("median")
+    for i in range(6):
+        judge.record(f"t{i}", 4, 0.5)
+    assert cut(judge, 3, {"bad": 0.4, "good": 0.6}) == {"bad"}
+
+
+def test_median_is_not_thrown_by_scores_that_are_no_numbers() -> None:
+    judge = stopper("median")
+    scores = {**{f"t{i}": 0.5 + i / 100 for i in range(7)}, "nan": float("nan"), "inf": float("-inf"), "bad": 0.1}
+    assert cut(judge, 1, scores) == {"t0", "t1", "t2", "nan", "inf", "bad"}
+
+
+@given(st.lists(st.lists(st.integers(-9, 9), min_size=3, max_size=3), max_size=12))
+def test_median_is_what_the_paper_says(curves: list[list[int]]) -> None:
+    judge = stopper("median")
+    for rung, resource in enumerate((1, 3, 9)):
+        for trial, curve in enumerate(curves):
+            judge.record(f"t{trial}", resource, curve[rung])
+        averages = [sum(curve[: rung + 1]) / (rung + 1) for curve in curves]
+        for trial, curve in enumerate(curves):
+            others = averages[:trial] + averages[trial + 1 :]
+            expected = len(others) >= 5 and max(curve[: rung + 1]) < np.median(others)
+            assert judge.cuts(f"t{trial}", resource, curve[rung]) == expected
 
 
 def test_there_is_none_where_nothing_can_be_compared_early() -> None:
