@@ -1,14 +1,14 @@
 """Preprocessing variants, each computed once a sweep and shared through Ray's object store."""
 
 import itertools
-import threading
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import ray
 
 from distml.data.arrays import outline, prepare_folds, prepare_whole
 from distml.data.dataset import Dataset
+from distml.data.task import FoldArrays, Outline
 from distml.data.variant import Variant, variant_from
 from distml.models.family import Family, Params
 from distml.models.space import Choice, Fixed
@@ -20,14 +20,27 @@ from distml.sweep.tune.worker import Prepared
 _AHEAD = 4  # variants to prepare before any trial asks for them
 
 
+@dataclass(frozen=True)
+class Arrays:
+    """The table under one preprocessing variant."""
+
+    outline: Outline
+    folds: tuple[FoldArrays, ...]
+    whole: FoldArrays | None  # given where out-of-bag rows may validate
+
+
 class Variants:
-    """Hands out prepared arrays; the first to ask for a variant pays for it."""
+    """Hands out prepared arrays; the first to ask for a variant pays for it.
+
+    Families share a variant's folds. This process keeps arrays only until they lie in Ray's object store.
+    """
 
     def __init__(self, checked: Checked) -> None:
         self._checked = checked
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="distml-variants")
-        self._lock = threading.Lock()
-        self._arrays: dict[tuple[Variant, bool], Future[Prepared]] = {}
+        self._folds: dict[Variant, Future[tuple[FoldArrays, ...]]] = {}
+        self._wholes: dict[Variant, Future[FoldArrays]] = {}
+        self._stored: dict[Variant, tuple[Outline, ray.ObjectRef[tuple[FoldArrays, ...]]]] = {}
         self._refs: dict[tuple[Variant, bool], ray.ObjectRef[Prepared]] = {}
 
     def prepare_ahead(self) -> None:
@@ -43,33 +56,50 @@ class Variants:
                 self._begin(family, variant)
 
     def ref(self, family: Family, params: Params) -> "ray.ObjectRef[Prepared]":
-        key, arrays = self._begin(family, variant_from(split_params(params)[1]))
+        variant = variant_from(split_params(params)[1])
+        out_of_bag = self._begin(family, variant)
+        key = (variant, out_of_bag)
         if key not in self._refs:
-            self._refs[key] = ray.put(arrays.result())
+            shape, folds = self._store_folds(variant)
+            whole = self._wholes[variant].result() if out_of_bag else None
+            self._refs[key] = ray.put(Prepared(shape, folds, whole))
+            if out_of_bag:
+                del self._wholes[variant]
         return self._refs[key]
 
-    def _begin(self, family: Family, variant: Variant) -> tuple[tuple[Variant, bool], "Future[Prepared]"]:
-        key = (variant, scores_out_of_bag(family, variant, self._checked.spec))
-        with self._lock:
-            if key not in self._arrays:
-                dataset, seed = self._checked.dataset, self._checked.spec.seed
-                self._arrays[key] = self._pool.submit(prepared, dataset, *key, seed)
-        return key, self._arrays[key]
+    def close(self) -> None:
+        """Prepare nothing more."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _begin(self, family: Family, variant: Variant) -> bool:
+        """Set going what this family needs of a variant, once; whether that is all rows together, too."""
+        dataset, seed = self._checked.dataset, self._checked.spec.seed
+        out_of_bag = scores_out_of_bag(family, variant, self._checked.spec)
+        if variant not in self._folds and variant not in self._stored:
+            self._folds[variant] = self._pool.submit(prepare_folds, dataset, variant, seed)
+        if out_of_bag and variant not in self._wholes and (variant, True) not in self._refs:
+            self._wholes[variant] = self._pool.submit(_training_rows, dataset, variant, seed)
+        return out_of_bag
+
+    def _store_folds(self, variant: Variant) -> "tuple[Outline, ray.ObjectRef[tuple[FoldArrays, ...]]]":
+        if variant not in self._stored:
+            folds = self._folds[variant].result()
+            self._stored[variant] = outline(self._checked.dataset, folds[0]), ray.put(folds)
+            del self._folds[variant]
+        return self._stored[variant]
 
 
-def prepared(dataset: Dataset, variant: Variant, whole: bool, seed: int) -> Prepared:
+def prepared(dataset: Dataset, variant: Variant, whole: bool, seed: int) -> Arrays:
     """The table's folds under one variant, and with `whole` all its training rows, without the holdout."""
     folds = prepare_folds(dataset, variant, seed)
-    everything = prepare_whole(dataset, variant, seed) if whole else None
-    if everything is not None:
-        none = slice(0, 0)
-        everything = replace(
-            everything,
-            x_valid=everything.x_valid[none],
-            y_valid=everything.y_valid[none],
-            valid_rows=everything.valid_rows[none],
-        )
-    return Prepared(outline(dataset, folds[0]), folds, everything)
+    return Arrays(outline(dataset, folds[0]), folds, _training_rows(dataset, variant, seed) if whole else None)
+
+
+def _training_rows(dataset: Dataset, variant: Variant, seed: int) -> FoldArrays:
+    whole, none = prepare_whole(dataset, variant, seed), slice(0, 0)
+    return replace(
+        whole, x_valid=whole.x_valid[none], y_valid=whole.y_valid[none], valid_rows=whole.valid_rows[none]
+    )  # fmt: skip
 
 
 def scores_out_of_bag(family: Family, variant: Variant, spec: SweepSpec) -> bool:

@@ -25,7 +25,7 @@ class Prepared:
     """The table under one preprocessing variant, shared by all trials through Ray's object store."""
 
     outline: Outline
-    folds: tuple[FoldArrays, ...]
+    folds: "tuple[FoldArrays, ...] | ray.ObjectRef[tuple[FoldArrays, ...]]"  # a reference where families share them
     whole: FoldArrays | None  # given where out-of-bag rows may validate
 
 
@@ -121,8 +121,9 @@ class CohortTrainable(tune.Trainable):
 
         self._members = {member.trial: member for member in start.order.members}
         prepared = ray.get(start.prepared)
+        folds = prepared.folds if isinstance(prepared.folds, tuple) else ray.get(prepared.folds)
         assignment = Assignment(
-            family=start.family, outline=prepared.outline, folds=prepared.folds, evaluator=start.evaluator,
+            family=start.family, outline=prepared.outline, folds=folds, evaluator=start.evaluator,
             whole=prepared.whole, device=start.device, threads=start.threads,
         )  # fmt: skip
         params = start.order.members[0].params
