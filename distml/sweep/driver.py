@@ -25,7 +25,7 @@ from distml.sweep.resources import placement, slots_of
 from distml.sweep.runs import RunFolder
 from distml.sweep.search import CohortOrder, FamilyPlan, Search
 from distml.sweep.session import Session
-from distml.sweep.tune.controller import CohortRun
+from distml.sweep.tune.controller import CohortRun, Verdict
 from distml.sweep.tune.worker import News, Prepared, Start
 from distml.sweep.variants import Variants
 from distml.sweep.watching import note_of, snapshot
@@ -82,7 +82,8 @@ class Driver:
             except KeyboardInterrupt:
                 reason = "interrupted"
             self._show(search, force=True)
-            self._write([{"event": "closed", "reason": reason, "seconds": self._elapsed()}])
+            with contextlib.suppress(JournalFull):  # interrupted on a full disk: a later driver finds out by itself
+                self._write([{"event": "closed", "reason": reason, "seconds": self._elapsed()}])
         if self._holdout_failure is not None:
             raise DistmlError(self._holdout_failure)
         if self._watcher is not None:
@@ -134,21 +135,15 @@ class Driver:
     # --- training
 
     def _train(self, search: Search) -> None:
-        CohortRun(
-            search,
-            letter=lambda order: self._letter(search, order),
-            finale=lambda: self._holdout_letter(search),
-            on_finale=lambda result: self._take_holdout(search, result),
-            on_news=lambda cohort, news: self._take_news(search, cohort, news),
-            slots=self._slots,
-            tick=lambda: self._tick(search),
-            resources={name: placement(self._checked, name, self._session) for name in self._checked.families},
-            storage=self._session.scratch / "tune",
-        ).run()
+        self._search = search
+        self.tick()  # a budget that is used up already starts nothing
+        resources = {name: placement(self._checked, name, self._session) for name in self._checked.families}
+        storage = self._session.scratch / "tune"
+        CohortRun(search, self, slots=self._slots, resources=resources, storage=storage).run()
 
-    def _letter(self, search: Search, order: CohortOrder) -> Start:
+    def letter(self, order: CohortOrder) -> Start:
         family = self._checked.families[order.family][0]
-        params = search.record.trials[order.members[0].trial].params
+        params = self._search.record.trials[order.members[0].trial].params
         cpus = self._checked.spec.resources_of(order.family).cpu
         start = self._start(order, self._variants.ref(family, params), cpus)
         if family.engine != "network" or order.family in self._sized:
@@ -167,41 +162,54 @@ class Driver:
             device="cuda" if placement(self._checked, order.family, self._session).get("GPU") else "cpu",
         )
 
-    def _take_news(self, search: Search, cohort: str, news: News) -> None:
+    def take_news(self, cohort: str, news: News) -> None:
         """Store why a cohort trains as it does; tell the user what the sweep file could not tell them, once."""
-        family = search.record.cohorts[cohort].family
+        family = self._search.record.cohorts[cohort].family
         if news.size is not None:
             # Those of one age train together, so that there should be as many of each.
             members = news.size * ages(*self._checked.families[family], self._plan(family))
-            search.resize(family, members)
+            self._search.resize(family, members)
             self._notes[family] = f"cohorts of {members}"
-        search.explain(cohort, news.reason)
+        self._search.explain(cohort, news.reason)
         is_network = self._checked.families[family][0].engine == "network"
         if self._watcher is not None and is_network and family not in self._told:
             self._told.add(family)
             self._watcher.notice(f"{family}  {news.reason}")
 
+    def with_log(self, result: RungResult) -> RungResult:
+        """Keep a failure's traceback in the run's folder, and say where."""
+        assert result.failure is not None
+        log = self._folder.logs / f"{result.trial}.txt"
+        with contextlib.suppress(OSError):  # the journal has it, too
+            log.write_text(result.failure.traceback)
+        return replace(result, failure=replace(result.failure, log=str(log)))
+
+    def forget(self, cohort: str) -> None:
+        self._folder.checkpoint(cohort).unlink(missing_ok=True)
+
     def _plan(self, family: str) -> FamilyPlan:
         return next(plan for plan in self._plans if plan.name == family)
 
-    def _tick(self, search: Search) -> bool:
-        """Look at the clock, the user and the disk; True: end at once."""
+    def tick(self) -> Verdict:
+        """Look at the clock, at the user and at the disk."""
+        search = self._search
         self._show(search)
         if self._interrupted.is_set():
             self._stop = "interrupted"
             search.close()
-            return True
+            return "end"
         request = self._folder.stop_request()
         if request is not None:
             self._stop = "stopped"
-            search.close()
-            return request == "now"
+            search.close(let_running_finish=request == "finish")
+            return "end cohorts" if request == "now" else "go on"
         minutes = self._checked.spec.budget.minutes
         if minutes is None or self._elapsed() < 60 * minutes or search.done:
-            return False
+            return "go on"
         self._stop = "budget"
         search.close()
-        return self._elapsed() > 60 * minutes + max(_GRACE_SECONDS, _GRACE_SHARE * 60 * minutes)
+        grace = max(_GRACE_SECONDS, _GRACE_SHARE * 60 * minutes)
+        return "end cohorts" if self._elapsed() > 60 * minutes + grace else "go on"
 
     def _show(self, search: Search, force: bool = False) -> None:
         now = time.monotonic()
@@ -221,8 +229,9 @@ class Driver:
 
     # --- ending
 
-    def _holdout_letter(self, search: Search) -> Start | None:
+    def finale(self) -> Start | None:
         """Train the winner on all training rows and score it once on the held-out ones; a known winner not again."""
+        search = self._search
         best = best_trial(search.record, self._metric.name, self._metric.greater_is_better)
         if best is None or best.trial == search.record.winner or self._stop == "interrupted":
             return None
@@ -237,12 +246,13 @@ class Driver:
         cpus = self._session.cpus if everything else self._checked.spec.resources_of(best.family).cpu
         return self._start(CohortOrder("holdout", best.family, (member,)), arrays, cpus)
 
-    def _take_holdout(self, search: Search, result: RungResult) -> None:
-        if result.failure is not None:
-            self._holdout_failure = f"{result.trial} failed on all training rows: {result.failure.error}"
+    def take_finale(self, result: RungResult) -> None:
+        if result.state != "finished":
+            why = result.failure.error if result.failure else "its loss is no longer a number"
+            self._holdout_failure = f"{result.trial} {result.state} on all training rows: {why}"
             return
         winner = {"event": "winner", "trial": result.trial, "holdout": dict(result.scores), "seconds": result.seconds}
-        search.record.apply(winner)
+        self._search.record.apply(winner)
         self._write([winner])
 
     def _write(self, events: Sequence[Mapping[str, Any]]) -> None:

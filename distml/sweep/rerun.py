@@ -52,6 +52,8 @@ def rerun_trial(folder: RunFolder, trial: str) -> Rerun:
     result = _train_again(checked, found)
     if result.failure is not None:
         raise DistmlError(f"{trial} failed this time: {result.failure.error}")
+    if result.state == "diverged":
+        raise DistmlError(f"{trial} diverged this time")
     return Rerun(trial, checked.metric.name, result.resource, recorded, result.scores[checked.metric.name])
 
 

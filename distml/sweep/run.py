@@ -59,12 +59,15 @@ def run_sweep(
         folder.write_sweep_file(checked.resolved)
         with ThreadPoolExecutor(1) as side:  # Ray's start is mostly waiting: much can be got ready meanwhile
             ready = side.submit(_get_ready, checked)
-            with ray_session(address, dashboard=dashboard, verbose=verbose) as session:
-                check_resources(spec, session)
-                variants = ready.result()
-                from distml.sweep.driver import Driver
+            try:
+                with ray_session(address, dashboard=dashboard, verbose=verbose) as session:
+                    check_resources(spec, session)
+                    variants = ready.result()
+                    from distml.sweep.driver import Driver
 
-                state = Driver(checked, folder, journal, session, variants, watcher).run()
+                    state = Driver(checked, folder, journal, session, variants, watcher).run()
+            finally:
+                ready.result().close()
     return Outcome(spec.name, folder.path, state)
 
 

@@ -199,7 +199,8 @@ class Search:
         events: list[Event] = []
         told = {result.trial for result in results}
         silent = Failure("code", "its cohort did not report on it", "")
-        results = [*results, *(RungResult(name, 0, "failed", failure=silent) for name in sorted(running.members - told))]
+        unheard = [RungResult(name, 0, "failed", failure=silent) for name in sorted(running.members - told)]
+        results = [*results, *unheard]
         for result in results:
             rung = {"event": "rung", "cohort": cohort, **asdict(result)}
             del rung["failure"]

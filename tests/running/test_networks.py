@@ -1,5 +1,6 @@
 """Networks as a user trains them: cohorts, solo trials, and cohorts that die in the middle."""
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def long_sweep(folder: Path) -> Path:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("victim", ["worker", "driver"])
+@pytest.mark.parametrize("victim", ["worker", "driver", "nobody: ctrl-c", "nobody: stop"])
 def test_a_cohort_goes_on_from_its_last_rung(tmp_path: Path, victim: str) -> None:
     calm = tmp_path / "calm"
     calm.mkdir()
@@ -62,11 +63,17 @@ def test_a_cohort_goes_on_from_its_last_rung(tmp_path: Path, victim: str) -> Non
         workers = [child for child in driver.children(recursive=True) if ", rung" in " ".join(child.cmdline())]
         if victim == "driver":
             driver.kill()
+        elif victim == "nobody: ctrl-c":
+            driver.send_signal(signal.SIGINT)
+            assert driver.wait(timeout=60) == 130
+        elif victim == "nobody: stop":
+            distml(tmp_path, "stop", "quick", "--now")
+            assert driver.wait(timeout=60) == 0
         else:
             for worker in workers:
                 worker.kill()
             assert driver.wait(timeout=100) == 0
-    if victim == "driver":
+    if victim != "worker":
         distml(tmp_path, "sweep", str(file))
     undisturbed, disturbed = scores(calm), scores(tmp_path)
     assert disturbed == pytest.approx(undisturbed, abs=1e-4)

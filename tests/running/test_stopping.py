@@ -82,6 +82,14 @@ def test_minutes_end_a_sweep(tmp_path: Path) -> None:
     assert sum(row["state"] == "finished" for row in rows(tmp_path)) >= 5
 
 
+def test_when_the_time_is_up_a_long_trial_is_cut_off_and_the_winner_still_scored(tmp_path: Path) -> None:
+    families = {**diary_family(), "slow": diary_family(seconds=60)["diary"]}
+    file = sweep_file(tmp_path, families=families, split={"folds": 1}, budget={"minutes": 0.1})
+    shown = distml(tmp_path, "sweep", str(file)).stdout
+    assert "holdout" in shown
+    assert json.loads(distml(tmp_path, "show", "quick", "--format", "json").stdout)["winner"] is not None
+
+
 def test_a_second_driver_is_refused(tmp_path: Path) -> None:
     file = slow_sweep(tmp_path, trials=100)
     with running(tmp_path, "sweep", str(file)):

@@ -102,7 +102,9 @@ def test_what_fails_is_said_and_stops_its_family_alone(tmp_path: Path) -> None:
     found = rows(tmp_path)
     failed = [row for row in found if row["state"] == "failed"]
     assert 3 <= len(failed) <= 5
-    assert "KeyError: 'no such thing'" in json.dumps(failed[0]["failure"])
+    failure = failed[0]["failure"]
+    assert (failure["class"], failure["error"], failure["node"]) == ("code", "KeyError: 'no such thing'", "127.0.0.1")
+    assert "Traceback" in Path(failure["log"]).read_text()
     assert sum(row["state"] == "finished" for row in found) == 12
     assert "KeyError" in distml(tmp_path, "show", "quick", failed[0]["trial"]).stdout
 
@@ -117,7 +119,7 @@ def test_a_trial_that_kills_its_process_is_given_up_in_the_end(tmp_path: Path) -
     states = {row["family"]: row["state"] for row in rows(tmp_path)}
     assert states == {"deadly": "failed", "diary": "finished"}
     failure = next(row["failure"] for row in rows(tmp_path) if row["state"] == "failed")
-    assert "node" in json.dumps(failure)
+    assert failure["class"] == "node" and "ActorDiedError" in failure["error"]
 
 
 def test_when_nothing_comes_of_it_the_exit_status_says_so(tmp_path: Path) -> None:

@@ -4,8 +4,9 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Protocol, TypeVar
 
+import ray
 from ray import tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
@@ -13,8 +14,13 @@ from ray.tune.search import Searcher
 from distml.sweep.search import CohortOrder, Search
 from distml.sweep.tune.worker import CohortTrainable, Desk, News, Start
 from distml.training.cohort import Failure, FailureClass, RungResult
+from distml.training.failures import failure_of
 
 Clock = Callable[[], float]
+Verdict = Literal["go on", "end cohorts", "end"]  # at once; after 'end cohorts' comes the finale, after 'end' nothing
+FINALE_TRIES = 3  # times that its process may die under it
+
+_Answer = TypeVar("_Answer")
 
 _SETTINGS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the journal is the record; Tune's own would write each rung thrice
@@ -48,7 +54,7 @@ class _CohortSearcher(Searcher):
                 "desk": self._run.desk,
                 "resources": dict(self._run.resources[order.family]),
             }
-        return Searcher.FINISHED if self._run.search.done else None
+        return Searcher.FINISHED if self._run.done else None
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Members, not Ray Tune trials, are what the search learns from."""
@@ -68,11 +74,13 @@ class _CohortScheduler(FIFOScheduler):
         self._run = run
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        ended = self._run.on_results(result["cohort"], result["results"], result["news"])
+        ended = result["ended"] or self._run.on_results(result["cohort"], result["results"], result["news"])
         return TrialScheduler.STOP if ended else TrialScheduler.CONTINUE
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
-        self._run.on_lost(trial.config["cohort"], trial.get_error())
+        # Where Ray Tune has just put it; trial.get_error() looks where it will be copied to later.
+        file = Path(trial.pickled_error_file or "")
+        self._run.on_lost(trial.config["cohort"], ray.cloudpickle.loads(file.read_bytes()) if file.is_file() else None)
 
 
 class _WhenOver(tune.Stopper):
@@ -85,44 +93,60 @@ class _WhenOver(tune.Stopper):
         return False
 
     def stop_all(self) -> bool:
-        return self._run.tick()
+        return self._run.is_over()
+
+
+class Host(Protocol):
+    """Whoever has a search run: gives it data, hears of it, and says when it is over."""
+
+    def letter(self, order: CohortOrder) -> Start:
+        """The first message of a cohort, with its data. Raises where its members cannot be trained on it."""
+
+    def finale(self) -> Start | None:
+        """Once the search is done, one more cohort of one member: the winner on all training rows."""
+
+    def take_finale(self, result: RungResult) -> None: ...
+
+    def take_news(self, cohort: str, news: News) -> None:
+        """What a cohort found out when it started."""
+
+    def with_log(self, result: RungResult) -> RungResult:
+        """Keep a failure's traceback where the user finds it."""
+
+    def forget(self, cohort: str) -> None:
+        """All members of a cohort have ended: its checkpoint is of no use any more."""
+
+    def tick(self) -> Verdict:
+        """Called several times a second."""
 
 
 class CohortRun:
-    """One Ray Tune run over all families of a sweep.
+    """A search run through Ray Tune.
 
     Args:
         search: decides what trains.
-        letter: the first message of a cohort, with its data.
-        finale: once the search is done, one more cohort of one member, such as the winner on all training rows.
-        on_finale: takes its result.
-        on_news: takes a cohort's name and what it found out when it started.
         resources: family -> what Ray Tune reserves for one of its cohorts, like {'CPU': 1}.
         slots: how many cohorts run at once.
-        tick: called several times a second; True ends the run at once, whatever trains.
         storage: a folder for Ray Tune's own files, which nobody needs afterwards.
     """
 
     def __init__(
         self,
         search: Search,
+        host: Host,
         *,
-        letter: Callable[[CohortOrder], Start],
-        finale: Callable[[], Start | None],
-        on_finale: Callable[[RungResult], None],
-        on_news: Callable[[str, News], None],
         resources: Mapping[str, Mapping[str, float]],
         slots: int,
-        tick: Callable[[], bool],
         storage: Path,
         clock: Clock = time.monotonic,
     ) -> None:
         self.search = search
-        self.tick = tick
-        self._letter, self._finale, self._on_finale, self._on_news = letter, finale, on_finale, on_news
         self.resources = resources
-        self._slots, self._storage, self._clock = slots, storage, clock
-        self._last: CohortOrder | None = None  # the finale, once it has begun
+        self._host, self._slots, self._storage, self._clock = host, slots, storage, clock
+        self._verdict: Verdict = "go on"
+        self._error: Exception | None = None  # raised in one of Ray Tune's calls, where it would be wrapped in text
+        self._last: CohortOrder | None = None  # the finale, while it runs
+        self._finale_tries = 0
         os.environ.update(_SETTINGS)
         self.desk: Any = Desk.remote()  # type: ignore[attr-defined]  # made by ray.remote
 
@@ -131,7 +155,22 @@ class CohortRun:
         return {}
 
     def run(self) -> None:
-        """Train until the search is done or `tick` says so."""
+        """Train until the search is done, or its host says so, and then the finale.
+
+        Raises:
+            Whatever the host or the search raise.
+        """
+        for _ in range(1 + FINALE_TRIES):
+            before = self._verdict, self._finale_tries
+            self._fit()
+            over = self._error is not None or self._verdict == "end" or self._finale_tries >= FINALE_TRIES
+            if over or (self._verdict, self._finale_tries) == before:
+                break  # nothing is left, not even a finale
+        if self._error is not None:
+            raise self._error
+
+    def _fit(self) -> None:
+        """One run of Ray Tune. Where it was ended with cohorts still training, the finale takes another."""
         tune.Tuner(
             CohortTrainable,
             tune_config=tune.TuneConfig(
@@ -143,7 +182,7 @@ class CohortRun:
                 trial_dirname_creator=lambda trial: trial.config["cohort"],
             ),
             run_config=tune.RunConfig(
-                name="tune",
+                name=f"tune-{time.monotonic_ns()}",
                 storage_path=str(self._storage),
                 stop=_WhenOver(self),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
@@ -152,47 +191,107 @@ class CohortRun:
             ),
         ).fit()
 
+    @property
+    def done(self) -> bool:
+        """No cohort is to be started any more, but for the finale."""
+        return self._verdict != "go on" or self.search.done
+
+    def is_over(self) -> bool:
+        """Whether Ray Tune should end now, whatever trains."""
+        return self._error is not None or self._guarded(self._look, True)
+
     def next_order(self) -> CohortOrder | None:
-        if self.search.done:
+        return self._guarded(self._next_order, None)
+
+    def on_results(self, cohort: str, results: list[RungResult], news: News | None) -> bool:
+        return self._guarded(lambda: self._on_results(cohort, results, news), True)
+
+    def on_lost(self, cohort: str, error: Exception | None) -> None:
+        self._guarded(lambda: self._on_lost(cohort, error), None)
+
+    def _guarded(self, call: Callable[[], _Answer], otherwise: _Answer) -> _Answer:
+        """Keep what is raised for run(): Ray Tune would make a text of it, and the user's mistake a fault of ours."""
+        if self._error is not None:
+            return otherwise
+        try:
+            return call()
+        except Exception as error:
+            self._error = error
+            return otherwise
+
+    def _look(self) -> bool:
+        before, verdict = self._verdict, self._host.tick()
+        if verdict == "end" or before == "go on":
+            self._verdict = verdict
+        return self._verdict == "end" or (self._verdict == "end cohorts" and before == "go on")
+
+    def _next_order(self) -> CohortOrder | None:
+        if self.done:
             return self._begin_finale()
         if len(self.search.running) >= self._slots:
             return None
         order = self.search.next_cohort(self._clock())
-        if order is not None:
-            self.desk.put.remote(order.cohort, self._letter(order))
+        if order is None:
+            return None
+        try:
+            start = self._host.letter(order)
+        except ValueError as error:  # the table cannot be prepared as these trials ask
+            failure = failure_of(error)
+            failed = [RungResult(member.trial, 0, "failed", failure=failure) for member in order.members]
+            self._on_results(order.cohort, failed, None)
+            return None
+        self.desk.put.remote(order.cohort, start)
         return order
 
-    def on_results(self, cohort: str, results: list[RungResult], news: News | None) -> bool:
-        if self._last is not None:
-            self._on_finale(results[0])
-            return True
-        if news is not None:
-            self._on_news(cohort, news)
-        reply = self.search.on_results(cohort, results, self._clock())
-        if reply.end:
-            self.desk.close.remote(cohort)
-        else:
-            self.desk.put.remote(cohort, reply)
-        return reply.end
-
-    def on_lost(self, cohort: str, error: Exception | None) -> None:
-        self.desk.close.remote(cohort)
-        if self._last is not None:
-            self._on_finale(RungResult(self._last.members[0].trial, 0, "failed", failure=_loss(error)))
-        else:
-            self.search.on_lost(cohort, _loss(error), self._clock())
-
     def _begin_finale(self) -> CohortOrder | None:
-        start = self._finale() if self._last is None else None
+        start = self._host.finale() if self._last is None and self._finale_tries < FINALE_TRIES else None
         if start is None:
             return None
         self._last = start.order
+        self._finale_tries += 1
         self.desk.put.remote(start.order.cohort, start)
         return start.order
 
+    def _on_results(self, cohort: str, results: list[RungResult], news: News | None) -> bool:
+        results = [self._host.with_log(result) if result.failure else result for result in results]
+        if self._last is not None:
+            self._last = None
+            self._host.take_finale(results[0])
+            self._finale_tries = FINALE_TRIES
+            return True
+        if news is not None:
+            self._host.take_news(cohort, news)
+        reply = self.search.on_results(cohort, results, self._clock())
+        if reply.end and not reply.unfinished:
+            self._host.forget(cohort)
+            self.desk.close.remote(cohort)
+            return True
+        self.desk.put.remote(cohort, reply)
+        return False
 
-def _loss(error: Exception | None) -> Failure:
-    text = str(error or "the process ended without a word")
-    kind: FailureClass = "memory" if "OutOfMemory" in type(error).__name__ else "node"
-    first = next((line for line in text.splitlines() if line.strip()), text)
-    return Failure(kind=kind, error=f"{type(error).__name__}: {first.strip()}", traceback=text)
+    def _on_lost(self, cohort: str, error: Exception | None) -> None:
+        if not self._desk_lives():
+            self.desk = Desk.remote()  # type: ignore[attr-defined]
+        self.desk.close.remote(cohort)
+        if self._last is None:
+            self.search.on_lost(cohort, loss(error), self._clock())
+            return
+        trial, self._last = self._last.members[0].trial, None
+        if self._finale_tries >= FINALE_TRIES:
+            self._host.take_finale(self._host.with_log(RungResult(trial, 0, "failed", failure=loss(error))))
+
+    def _desk_lives(self) -> bool:
+        try:
+            ray.get(self.desk.close.remote(""), timeout=5)
+        except (ray.exceptions.RayActorError, ray.exceptions.GetTimeoutError):
+            return False
+        return True
+
+
+def loss(error: Exception | None) -> Failure:
+    """Why a cohort's process is gone, in a line; memory where the host's ran out."""
+    cause = getattr(error, "cause", None) or error
+    text = str(cause or "the process ended without a word")
+    kind: FailureClass = "memory" if "OutOfMemory" in f"{type(error).__name__} {type(cause).__name__}" else "node"
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return Failure(kind=kind, error=f"{type(cause).__name__}: {lines[0] if lines else text}", traceback=text)

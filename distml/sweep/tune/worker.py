@@ -3,8 +3,8 @@
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -97,28 +97,28 @@ class CohortTrainable(tune.Trainable):
     def step(self) -> dict[str, Any]:
         letter = ray.get(self._desk.take.remote(self._name))
         self._rung += 1
+        refused: list[RungResult] = []
         try:
-            if isinstance(letter, Start):
-                self._start(letter)
-            else:
-                self._follow(letter)
-            assert self._cohort is not None
-            with _changeproctitle(str(self), "ray::CohortTrainable"):  # what the Ray dashboard and `top` show
-                results: Sequence[RungResult] = self._cohort.advance()
+            refused = self._start(letter) if isinstance(letter, Start) else self._follow(letter)
+            if isinstance(letter, Reply) and letter.end:  # what it learnt is saved; a later driver goes on from there
+                return {"cohort": self._name, "results": [], "news": None, "ended": True}
+            results = list(refused)
+            if self._cohort is not None:
+                with _changeproctitle(str(self), "ray::CohortTrainable"):  # what the Ray dashboard and `top` show
+                    results += self._cohort.advance()
         except Exception as error:  # a module that cannot be built, data that no member can train on
-            failure = failure_of(error)
-            results = [RungResult(trial, 0, "failed", failure=failure) for trial in self._members]
+            results = [*refused, *_failed(self._members, error)]
         news, self._news = self._news, None
-        return {"cohort": self._name, "results": list(results), "news": news}
+        return {"cohort": self._name, "results": list(map(_placed, results)), "news": news, "ended": False}
 
     def cleanup(self) -> None:
-        self._cohort = None
-        if self._checkpoint is not None:
-            self._checkpoint.unlink(missing_ok=True)
+        self._cohort = None  # its checkpoint stays: whether it is needed again, the driver knows
 
-    def _start(self, start: Start) -> None:
+    def _start(self, start: Start) -> list[RungResult]:
+        """Begin a cohort; those of its members that cannot be built."""
         from distml.training.start import stacks, start_cohort  # imports torch only where a network trains
 
+        refused: list[RungResult] = []
         self._members = {member.trial: member for member in start.order.members}
         prepared = ray.get(start.prepared)
         folds = prepared.folds if isinstance(prepared.folds, tuple) else ray.get(prepared.folds)
@@ -126,23 +126,41 @@ class CohortTrainable(tune.Trainable):
             family=start.family, outline=prepared.outline, folds=folds, evaluator=start.evaluator,
             whole=prepared.whole, device=start.device, threads=start.threads,
         )  # fmt: skip
-        params = start.order.members[0].params
-        self._cohort, reason = start_cohort(assignment, params)
+        self._checkpoint = start.checkpoint
+        for member in start.order.members:  # the first that can be built shows how all of them train
+            try:
+                self._cohort, reason = start_cohort(assignment, member.params)
+            except Exception as error:
+                refused += _failed([member.trial], error)
+                del self._members[member.trial]
+            else:
+                break
+        if self._cohort is None:
+            return refused
         self._news = News(reason)
         if start.most is not None and stacks(self._cohort):
             from distml.training.sizing import size_cohort
 
-            sizing = size_cohort(assignment, params, start.most)
+            sizing = size_cohort(assignment, member.params, start.most)
             self._news = News(f"{reason}; {sizing.reason}", sizing.members)
-        self._checkpoint = start.checkpoint
-        fresh = dict(self._members)
-        if start.order.resumed and start.checkpoint.is_file():
-            held = self._cohort.restore(start.checkpoint)
-            self._cohort.release([trial for trial in held if trial not in self._members])
-            fresh = {trial: member for trial, member in fresh.items() if trial not in held}
-        self._cohort.admit(list(fresh.values()))
+        held = self._restored(start) if start.order.resumed and start.checkpoint.is_file() else []
+        self._cohort.admit([member for trial, member in self._members.items() if trial not in held])
+        return refused
 
-    def _follow(self, reply: Reply) -> None:
+    def _restored(self, start: Start) -> list[str]:
+        """Take up a checkpoint; the trials it held. One that is damaged costs what it held, not the trials."""
+        assert self._cohort is not None
+        try:
+            held = self._cohort.restore(start.checkpoint)
+        except Exception as error:
+            self._cohort.release(list(self._members))
+            self._news = News(f"begins again: {start.checkpoint.name} cannot be taken up ({type(error).__name__})")
+            return []
+        self._cohort.release([trial for trial in held if trial not in self._members])
+        return held
+
+    def _follow(self, reply: Reply) -> list[RungResult]:
+        """Let members go and take others in; those that could not be taken in."""
         assert self._cohort is not None and self._checkpoint is not None
         self._cohort.release(reply.release)
         for trial in reply.release:
@@ -150,5 +168,23 @@ class CohortTrainable(tune.Trainable):
         if self._members:  # some go on: what they have learnt is worth keeping
             with contextlib.suppress(OSError):  # a full disk costs the checkpoint, not the cohort
                 self._cohort.save(self._checkpoint)
-        self._cohort.admit(reply.admit)
+        try:
+            self._cohort.admit(reply.admit)
+        except Exception as error:  # no memory for them, say: those that were there go on
+            names = [member.trial for member in reply.admit]
+            self._cohort.release(names)
+            return _failed(names, error)
         self._members |= {member.trial: member for member in reply.admit}
+        return []
+
+
+def _placed(result: RungResult) -> RungResult:
+    """A failure with the node it happened on."""
+    if result.failure is None:
+        return result
+    return replace(result, failure=replace(result.failure, node=ray.util.get_node_ip_address()))
+
+
+def _failed(trials: Iterable[str], error: Exception) -> list[RungResult]:
+    failure = failure_of(error)
+    return [RungResult(trial, 0, "failed", failure=failure) for trial in trials]
