@@ -32,7 +32,8 @@ def test_a_users_modules_train_in_cohorts_or_solo_with_the_reason(tmp_path: Path
     assert max(row["score"] for row in found) > 0.7
     told = [event for event in events(tmp_path) if event["event"] == "cohort" and event.get("reason")]
     reasons = {family: [event["reason"] for event in told if event["family"] == family] for family in families}
-    assert "BatchNorm1d" in reasons["normalised"][0] and "K=" in reasons["plain"][0]
+    assert "BatchNorm1d" in reasons["normalised"][0]
+    assert any("K=" in reason for reason in reasons["plain"])  # of the one cohort that was asked, soon or late
     widths = {row["trial"]: row["params"]["width"] for row in found if row["family"] == "plain"}
     cohorts = [
         event["trials"] for event in events(tmp_path) if event["event"] == "cohort" and event["family"] == "plain"
