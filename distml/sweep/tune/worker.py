@@ -143,11 +143,11 @@ class CohortTrainable(tune.Trainable):
 
             sizing = size_cohort(assignment, member.params, start.most)
             self._news = News(f"{reason}; {sizing.reason}", sizing.members)
-        held = self._restored(start) if start.order.resumed and start.checkpoint.is_file() else []
+        held = self._take_up(start) if start.order.resumed and start.checkpoint.is_file() else []
         self._cohort.admit([member for trial, member in self._members.items() if trial not in held])
         return refused
 
-    def _restored(self, start: Start) -> list[str]:
+    def _take_up(self, start: Start) -> list[str]:
         """Take up a checkpoint; the trials it held. One that is damaged costs what it held, not the trials."""
         assert self._cohort is not None
         try:
