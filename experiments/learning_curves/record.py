@@ -35,7 +35,7 @@ CREDIT = Path(__file__).parents[1]
 FAMILY = find_family("scoring-network")
 SPACES: Mapping[str, Space] = {
     "default": FAMILY.space,
-    # The ranges of LCBench (Zimmer, Lindauer, Hutter 2021) for these three parameters.
+    # Wide enough that many configurations fail: our own choice of ranges.
     "wide": {
         **FAMILY.space,
         "lr": Float(1e-4, 1e-1, log=True),
