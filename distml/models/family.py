@@ -25,7 +25,8 @@ class Family:
     """A kind of model: its default search space and how to make one.
 
     `build` takes (params, outline, seed) and returns a scikit-learn estimator, or for
-    engine 'network' a LightningModule that has not been trained.
+    engine 'network' a LightningModule that has not been trained. `build_plain`, where there is one, gives the same
+    network as a torch module that needs no import of Lightning.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Family:
     growth: Growth | None = None
     structural: frozenset[str] = field(default_factory=frozenset)  # differ => another cohort
     parameters: frozenset[str] = field(default_factory=frozenset)  # what `build` takes, where more than the space names
+    build_plain: Callable[[Params, Outline, int], Any] | None = None
     domains: Mapping[str, str] = field(default_factory=dict)  # parameter -> words for its valid values
     check: Callable[[Params], None] | None = None  # raises ValueError for a value outside the model's domain
 

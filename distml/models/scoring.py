@@ -1,14 +1,17 @@
 """The scoring network as a family: its search space and valid values, without importing torch."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from distml.data.task import Outline
 from distml.models.family import Family, Params
 from distml.models.space import Choice, Fixed, Float, Value
 
 if TYPE_CHECKING:
+    from distml.models.layers import ScoringLayers
     from distml.models.network import ScoringNetwork
+
+_Layers = TypeVar("_Layers", bound="ScoringLayers")
 
 _DOMAINS = {
     "hidden": "a list of layer widths, each at least 1: [64, 64]",
@@ -39,13 +42,24 @@ _BELOW_ONE = ("dropout", "momentum", "label_smoothing")
 
 def build_network(params: Params, outline: Outline, seed: int) -> "ScoringNetwork":
     """A new scoring network; its weights follow from the seed."""
-    import torch  # here, so that reading a sweep file does not import torch
+    from distml.models.network import ScoringNetwork  # here, so that reading a sweep file imports no torch
 
-    from distml.models.network import ScoringNetwork
+    return _build(ScoringNetwork, params, outline, seed)
+
+
+def build_layers(params: Params, outline: Outline, seed: int) -> "ScoringLayers":
+    """The same network, weight for weight, as a plain torch module."""
+    from distml.models.layers import ScoringLayers
+
+    return _build(ScoringLayers, params, outline, seed)
+
+
+def _build(kind: "type[_Layers]", params: Params, outline: Outline, seed: int) -> "_Layers":
+    import torch
 
     torch.default_generator.manual_seed(seed)
     shape = {"task": outline.task, "classes": outline.classes, "cardinalities": outline.cardinalities}
-    return ScoringNetwork(outline.features, **shape, **dict(params))  # type: ignore[arg-type]
+    return kind(outline.features, **shape, **dict(params))  # type: ignore[arg-type]
 
 
 def check_network(params: Params) -> None:
@@ -97,6 +111,7 @@ SCORING_NETWORK = Family(
     name="scoring-network",
     engine="network",
     build=build_network,
+    build_plain=build_layers,
     space=_SPACE,
     resource="epochs",
     parameters=frozenset(_DOMAINS),

@@ -31,6 +31,7 @@ def sweep_json(sweep: LoadedSweep) -> dict[str, Any]:
         "budget": spec.get("budget"),
         "versions": opening.get("versions"),
         "git": opening.get("git"),
+        "parent": opening.get("parent"),
         "data_sha256": opening.get("data_sha256"),
     }
 
@@ -64,6 +65,7 @@ def sweep_lines(sweep: LoadedSweep) -> list[RenderableType]:
         ("data", GAP.join(filter(None, [str(source or ""), _sha(opening.get("data_sha256"))]))),
         ("versions", ", ".join(f"{name} {version}" for name, version in (opening.get("versions") or {}).items())),
         ("git", str(opening.get("git") or "")),
+        ("forked from", str(opening.get("parent") or "")),
         ("folder", str(sweep.folder.path)),
     ]
     stopped = [(family, f"stopped: {reason}") for family, reason in record.families_stopped.items()]

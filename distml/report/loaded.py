@@ -119,7 +119,6 @@ def _state(record: SweepRecord, alive: bool) -> SweepState:
 
 _ENDINGS: dict[str, SweepState] = {
     "budget": "finished",
-    "exhausted": "finished",
     "stopped": "stopped",
     "interrupted": "interrupted",
 }

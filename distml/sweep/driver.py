@@ -31,7 +31,7 @@ from distml.sweep.variants import Variants
 from distml.sweep.watching import note_of, snapshot
 from distml.training.cohort import Member, RungResult
 
-CloseReason = Literal["budget", "exhausted", "stopped", "interrupted"]
+CloseReason = Literal["budget", "stopped", "interrupted"]
 EndState = Literal["done", "interrupted", "stopped", "nothing"]
 
 _PROGRESS_SECONDS = 0.5
@@ -51,9 +51,11 @@ class Driver:
         session: Session,
         variants: Variants,
         watcher: Watcher | None,
+        parent: str | None = None,
     ) -> None:
+        """parent: the sweep that this one is a fork of."""
         self._checked, self._folder, self._journal, self._session = checked, folder, journal, session
-        self._variants, self._watcher = variants, watcher
+        self._variants, self._watcher, self._parent = variants, watcher, parent
         self._plans = family_plans(checked)
         self._slots = slots_of(checked, session)
         self._metric = checked.metric
@@ -78,7 +80,7 @@ class Driver:
         with _on_interrupt(self._interrupted):
             try:
                 self._train(search)
-                reason = self._stop or ("exhausted" if search.exhausted else "budget")
+                reason = self._stop or "budget"
             except KeyboardInterrupt:
                 reason = "interrupted"
             self._show(search, force=True)
@@ -107,7 +109,7 @@ class Driver:
             "data_sha256": self._checked.dataset.sha256, "quotas": trial_quotas(self._checked),
             "greater_is_better": self._metric.greater_is_better,
             "holdout_rows": len(self._checked.dataset.holdout),
-            "versions": versions(), "git": git_revision(Path.cwd()),
+            "versions": versions(), "git": git_revision(Path.cwd()), "parent": self._parent,
         }  # fmt: skip
         search.resume([*earlier, opened])
         self._write([opened])

@@ -50,6 +50,7 @@ def run_sweep(
         MistakesError: all that is wrong with the sweep file or the new name, before anything trains.
         DistmlError: anything else the user can mend.
     """
+    parent = None if fork is None else spec.name
     if fork is not None:
         spec = _renamed(spec, fork)
     folder = RunFolder(Path(runs), spec.name)
@@ -65,7 +66,7 @@ def run_sweep(
                     variants = ready.result()
                     from distml.sweep.driver import Driver
 
-                    state = Driver(checked, folder, journal, session, variants, watcher).run()
+                    state = Driver(checked, folder, journal, session, variants, watcher, parent).run()
             finally:
                 ready.result().close()
     return Outcome(spec.name, folder.path, state)

@@ -45,9 +45,6 @@ class Stopper(Protocol):
     def cuts(self, trial: str, resource: int, score: float) -> bool:
         """True: this trial, recorded last at this resource, should stop here."""
 
-    def complete(self, trial: str, resource: int, score: float) -> None:
-        """The trial reached its full size."""
-
     def forget(self, trial: str) -> None:
         """The trial ended otherwise."""
 
@@ -162,11 +159,6 @@ class Search:
         return nothing_left and not self._running
 
     @property
-    def exhausted(self) -> bool:
-        """Some family's space was used up before the budget was."""
-        return any(family.exhausted for family in self._families.values())
-
-    @property
     def running(self) -> Mapping[str, Sequence[str]]:
         """Cohort -> its trials."""
         return {cohort: sorted(running.members) for cohort, running in self._running.items()}
@@ -205,8 +197,10 @@ class Search:
             rung = {"event": "rung", "cohort": cohort, **asdict(result)}
             del rung["failure"]
             events += self._applied(rung)
-        release = []
+        release = self._take_back(cohort, results, events) if len(running.members) > 1 else []
         for result in results:
+            if result.trial in release:
+                continue
             state = "stopped" if self._cuts(result, family) else result.state
             if state != "running":
                 self._end(result.trial, state, result.failure, family, events)
@@ -359,6 +353,21 @@ class Search:
             return False
         return family.plan.stopper.cuts(result.trial, result.resource, score)
 
+    def _take_back(self, cohort: str, results: Sequence[RungResult], events: list[Event]) -> list[str]:
+        """Members that found no memory beside the others: not to blame, they train again in smaller cohorts."""
+        running = self._running[cohort]
+        without = [result for result in results if result.failure is not None and result.failure.kind == "memory"]
+        if without:
+            family = self._families[running.family]
+            family.size = max(1, min(family.size, len(running.members)) // 2)
+        for result in without:
+            assert result.failure is not None
+            lost = {"event": "lost", "cohort": cohort, "trials": [result.trial], "failure": asdict(result.failure)}
+            events += self._applied(lost)
+            running.members.discard(result.trial)
+            self._wait(result.trial)
+        return [result.trial for result in without]
+
     def _end(self, trial: str, state: str, failure: Failure | None, family: _Family, events: list[Event]) -> None:
         ended = {"event": "ended", "trial": trial, "state": state, "failure": failure and asdict(failure)}
         events += self._applied(ended)
@@ -406,8 +415,7 @@ class Search:
             return
         family.plan.searcher.result(event["trial"], event["resource"], score)
         if family.plan.stopper is not None:
-            tell = family.plan.stopper.complete if event["state"] == "finished" else family.plan.stopper.record
-            tell(event["trial"], event["resource"], score)
+            family.plan.stopper.record(event["trial"], event["resource"], score)
 
     def _on_ended(self, event: Event) -> None:
         trial = self.record.trials[event["trial"]]

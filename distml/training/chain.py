@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from distml.models import losses
-from distml.models.network import ScoringNetwork
+from distml.models.layers import ScoringLayers
 from distml.training.embeddings import Embeddings
 from distml.training.order import noise_seed
 from distml.training.products import product
@@ -32,8 +32,7 @@ class Chain:
     A member's state: 'weights' (size,), 'rate' (), 'smoothing' (), 'class_weights' (classes,), 'mean' (), 'scale' ().
     """
 
-    def __init__(self, network: ScoringNetwork, by_numpy: bool) -> None:
-        assert type(network) is ScoringNetwork
+    def __init__(self, network: ScoringLayers, by_numpy: bool) -> None:
         self.by_numpy = by_numpy
         self.task = network.task
         layers = list(network.layers)
@@ -53,11 +52,11 @@ class Chain:
     @staticmethod
     def suits(network: Any) -> bool:
         """Whether this is the scoring network itself, of a structure that the written-out step covers."""
-        return type(network) is ScoringNetwork and not any(
+        return "trains_by_chain" in vars(type(network)) and not any(
             isinstance(layer, nn.BatchNorm1d) for layer in network.layers
         )
 
-    def state_of(self, network: ScoringNetwork) -> dict[str, Tensor]:
+    def state_of(self, network: ScoringLayers) -> dict[str, Tensor]:
         """What sets one network apart from others of its structure."""
         held = network.state_dict()
         pairs = [(held[f"{name}.weight"], held[f"{name}.bias"]) for name in self.linear]
@@ -74,7 +73,7 @@ class Chain:
             "scale": held["target_scale"],
         }
 
-    def load(self, network: ScoringNetwork, state: State) -> None:
+    def load(self, network: ScoringLayers, state: State) -> None:
         """Put one member's state into a network of the same structure."""
         held = {"class_weights": state["class_weights"], "target_mean": state["mean"], "target_scale": state["scale"]}
         matrices, norms, tables = self.views(state["weights"][None])

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
@@ -33,8 +32,10 @@ class TrainingFacts:
         return self.max_epochs * self.num_training_batches
 
 
-def make_module(assignment: Assignment, params: Params, seed: int, fold: int, epochs: int) -> Any:
+def make_module(assignment: Assignment, params: Params, seed: int, fold: int, epochs: int, plain: bool = False) -> Any:
     """A member's network for one fold, untrained: its weights follow from (seed, fold).
+
+    plain: a torch module will do, where the family has one.
 
     A module with a method `observe_targets` is shown the fold's training targets once, as a tensor (rows,).
     """
@@ -42,7 +43,8 @@ def make_module(assignment: Assignment, params: Params, seed: int, fold: int, ep
     given = {resource: epochs, **params} if resource else dict(params)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(fold_seed(seed, fold))  # torch.manual_seed without its 0.5 ms for CUDA
-        module = assignment.family.build(given, assignment.outline, fold_seed(seed, fold))
+        build = assignment.family.build_plain if plain else None
+        module = (build or assignment.family.build)(given, assignment.outline, fold_seed(seed, fold))
     if hasattr(module, "observe_targets"):
         module.observe_targets(tensor_of(assignment.folds[fold].y_train))
     return module
@@ -93,6 +95,8 @@ def write_checkpoint(module: Any, params: Params, outline: Outline, path: Path) 
 
     Where the module saved no hyperparameters of its own, those it was made from are written.
     """
+    import pytorch_lightning as pl  # takes seconds, which most processes can do without
+
     trainer = pl.Trainer(accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False)
     trainer.strategy.connect(module)
     trainer.save_checkpoint(path, weights_only=True)

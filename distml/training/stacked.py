@@ -69,7 +69,7 @@ class StackedCohort:
         self.dtype, self.device = dtype, torch.device(assignment.device)
         self.block = block or BLOCK.get(self.device.type, 4096)
         self.notes: list[str] = []  # what changed on the way, and why
-        self.module = make_module(assignment, params, 0, 0, 1).to(self.device, dtype)
+        self.module = make_module(assignment, params, 0, 0, 1, plain=True).to(self.device, dtype)
         self.batch_size = batch_size_of(params, self.module)
         self.learner: Learner
         self.learner, reason = choose_learner(assignment, params, self.module)
@@ -191,7 +191,7 @@ class StackedCohort:
 
     def _make(self, member: Member, fold: int) -> tuple[Lane, dict[str, Tensor]]:
         """One lane and its state at the start."""
-        module = make_module(self.assignment, member.params, member.seed, fold, member.rungs[-1])
+        module = make_module(self.assignment, member.params, member.seed, fold, member.rungs[-1], plain=True)
         module = quiet(module.to(self.dtype))
         batches = batches_of(self.assignment.folds[fold], self.batch_size)
         module.trainer = TrainingFacts(member.rungs[-1], batches)

@@ -13,14 +13,18 @@ def start_cohort(assignment: Assignment, params: Params) -> tuple[Cohort, str]:
         from distml.training.estimators import EstimatorCohort
 
         return EstimatorCohort(assignment), "estimators train one after another, in one process"
-    from distml.training.solo import SoloCohort  # imports torch only where a network trains
+    from distml.training.chain import Chain  # imports torch only where a network trains, and Lightning where it must
+    from distml.training.modules import make_module
     from distml.training.stacked import StackedCohort
-    from distml.training.suitability import why_not_stackable
 
+    if not Chain.suits(make_module(assignment, params, 0, 0, 1, plain=True)):
+        from distml.training.solo import SoloCohort
+        from distml.training.suitability import why_not_stackable
+
+        reason = why_not_stackable(assignment, params)
+        if reason is not None:
+            return SoloCohort(assignment), f"trains solo: {reason}"
     _keep_imports()
-    reason = why_not_stackable(assignment, params)
-    if reason is not None:
-        return SoloCohort(assignment), f"trains solo: {reason}"
     cohort = StackedCohort(assignment, params)
     return cohort, f"trains as one network: {cohort.notes[0]}"
 

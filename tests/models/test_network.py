@@ -1,7 +1,10 @@
 import pytest
 import torch
 
-from distml.models.network import ScoringNetwork, embedding_width, rate_at
+from distml.data.task import Outline
+from distml.models.layers import embedding_width, rate_at
+from distml.models.network import ScoringNetwork
+from distml.models.scoring import build_layers, build_network
 
 X = torch.randn(12, 4, generator=torch.Generator().manual_seed(0))
 Y = torch.tensor([0, 1, 0, 0] * 3)
@@ -13,6 +16,13 @@ def test_binary_probabilities_come_from_one_logit() -> None:
     torch.testing.assert_close(network.predict(X)[:, 1], torch.sigmoid(network(X)))
     torch.testing.assert_close(network.predict(X).sum(1), torch.ones(12))
     torch.testing.assert_close(network.predict_step((X, Y), 0), network.predict(X))
+
+
+def test_the_plain_module_is_the_same_network_weight_for_weight() -> None:
+    outline = Outline("classification", 6, (3, 7), 2)
+    built = [build({"hidden": (8, 4)}, outline, 5).state_dict() for build in (build_network, build_layers)]
+    assert list(built[0]) == list(built[1])
+    assert all(torch.equal(built[0][name], built[1][name]) for name in built[0])
 
 
 def test_more_classes_have_a_logit_each() -> None:

@@ -56,7 +56,7 @@ def test_a_journal_that_does_not_say_which_way_is_better_still_loads(tmp_path):
 
 @pytest.mark.parametrize(
     ("reason", "state"),
-    [("budget", "finished"), ("exhausted", "finished"), ("stopped", "stopped"), ("interrupted", "interrupted")],
+    [("budget", "finished"), ("stopped", "stopped"), ("interrupted", "interrupted")],
 )
 def test_the_state_says_how_the_last_driver_ended(tmp_path, reason, state):
     write_sweep(tmp_path, {"event": "closed", "reason": reason})

@@ -50,9 +50,6 @@ class TopHalf:
         better = sum(other > score for other in self._seen[resource].values())
         return 2 * better >= len(self._seen[resource])
 
-    def complete(self, trial: str, resource: int, score: float) -> None:
-        """The largest rung cuts nobody."""
-
     def forget(self, trial: str) -> None:
         """What a trial showed still counts."""
 
@@ -82,6 +79,7 @@ class Machine:
         self.trained: dict[str, int] = {}  # trial -> resources trained in all
         self.fails: dict[str, Failure] = {}  # family -> what each of its trials dies of
         self.diverges: set[str] = set()
+        self.room: int | None = None  # members that fit the memory
         self._families: dict[str, str] = {}
 
     def start(self) -> None:
@@ -130,6 +128,8 @@ class Machine:
         failure = self.fails.get(self._families[cohort])
         if failure is not None:
             return RungResult(trial, 0, "failed", seconds=share, failure=failure)
+        if self.room is not None and len(self.cohorts[cohort]) > self.room:
+            return RungResult(trial, 0, "failed", seconds=share, failure=Failure("memory", "no room", ""))
         resource = next(rung for rung in member.rungs if rung > reached)
         self.trained[trial] = self.trained.get(trial, 0) + resource - reached
         self.cohorts[cohort][trial] = (member, resource)

@@ -109,6 +109,25 @@ def test_a_trial_whose_process_keeps_dying_is_given_up() -> None:
     assert searched.record.trials["t0001"].state == "failed"
 
 
+@pytest.mark.parametrize("room", [1, 3, 5])
+def test_members_that_find_no_memory_train_again_in_smaller_cohorts(room: int) -> None:
+    searched = search([family("network", size=16, quota=40)], [], slots=2)
+    machine = Machine(searched, 2)
+    machine.room = room
+    machine.run()
+    assert searched.record.counts == {"finished": 40}
+    assert leaderboard(searched) == leaderboard(run([family("network", size=16, quota=40)])[0])
+
+
+def test_a_trial_that_finds_no_memory_for_itself_alone_has_failed() -> None:
+    searched = search([family("network", size=4, quota=6)], [])
+    machine = Machine(searched, 1)
+    machine.room = 0
+    machine.run()
+    assert searched.record.counts["failed"] == SAME_FAILURES  # alike, so that the family stops
+    assert {trial.failure.kind for trial in searched.record.trials.values() if trial.failure} == {"memory"}
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 400), st.lists(st.booleans(), max_size=40), st.integers(1, 3))
 def test_going_on_from_any_event_ends_as_if_undisturbed(cut: int, losses: list[bool], slots: int) -> None:

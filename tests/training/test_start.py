@@ -1,4 +1,6 @@
 import gc
+import subprocess
+import sys
 
 import pytest
 
@@ -38,3 +40,25 @@ def test_garbage_between_cohorts_is_not_kept_for_good() -> None:
 def test_what_cannot_be_made_at_all_is_an_error() -> None:
     with pytest.raises(KeyError):
         start_cohort(assignment(), {"activation": "rleu"})
+
+
+def test_a_cohort_of_scoring_networks_does_not_wait_for_lightnings_import() -> None:
+    script = """
+import sys
+import numpy as np
+from distml.data.task import FoldArrays, Outline
+from distml.models.metrics import Evaluator
+from distml.models.scoring import SCORING_NETWORK
+from distml.training.cohort import Assignment, Member
+from distml.training.start import start_cohort
+
+x, y, at = np.eye(8, 3, dtype=np.float32), np.arange(8) % 2, np.arange(8)
+evaluator = Evaluator("roc_auc", [], "classification", 2)
+fold = FoldArrays(x, y, x, y, at, at, ())
+cohort, _ = start_cohort(Assignment(SCORING_NETWORK, Outline("classification", 3, (), 2), [fold], evaluator), {})
+cohort.admit([Member("t0001", {}, 1, (1,))])
+assert cohort.advance()[0].state == "finished"
+print([name for name in sys.modules if "lightning" in name])
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    assert done.stdout.strip() == "[]", done.stderr

@@ -45,9 +45,6 @@ class TuneStopper:
     def cuts(self, trial: str, resource: int, score: float) -> bool:
         return self._verdicts[trial]
 
-    def complete(self, trial: str, resource: int, score: float) -> None:
-        self.record(trial, resource, score)
-
     def forget(self, trial: str) -> None:
         known = self._trials.pop(trial, None)
         if known is not None:
@@ -158,9 +155,6 @@ class MedianStopper:
             return False
         low, high = (means[place + (place >= own)] for place in ((others - 1) // 2, others // 2))
         return story.best < (low + high) / 2
-
-    def complete(self, trial: str, resource: int, score: float) -> None:
-        self.record(trial, resource, score)
 
     def forget(self, trial: str) -> None:
         """What it has shown still counts."""
