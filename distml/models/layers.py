@@ -66,7 +66,7 @@ class ScoringLayers(nn.Module):
         batch_size: int = 256,
     ) -> None:
         super().__init__()
-        self.settings = {  # of the optimiser and the loss; in a dictionary, so that no float looks like a model's part
+        self.settings: dict[str, Any] = {  # of the optimiser and the loss; in a dictionary, so that no float looks like a model's part
             "optimiser": optimiser, "lr": lr, "weight_decay": weight_decay, "momentum": momentum, "betas": betas,
             "schedule": schedule, "warmup": warmup, "class_weight": class_weight,
         }  # fmt: skip
@@ -144,7 +144,8 @@ class ScoringLayers(nn.Module):
         schedule, warmup = self.settings["schedule"], self.settings["warmup"]
         if schedule == "constant" and not warmup:
             return optimiser
-        steps = int(self.trainer.estimated_stepping_batches)
+        trainer: Any = self.trainer
+        steps = int(trainer.estimated_stepping_batches)
         shape = partial(rate_at, schedule=schedule, steps=steps, warmup=warmup)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, shape)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

@@ -15,7 +15,7 @@ class ScoringNetwork(ScoringLayers, pl.LightningModule):
 
     def __init__(self, features: int, **settings: Any) -> None:
         super().__init__(features, **settings)
-        self.save_hyperparameters()
+        pl.LightningModule.save_hyperparameters(self)
 
     def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
         return self.predict(batch[0] if isinstance(batch, (tuple, list)) else batch)
