@@ -1,7 +1,7 @@
 """The scoring network: a multi-layer perceptron over prepared columns, as a plain torch module."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Literal, cast
 
@@ -66,7 +66,7 @@ class ScoringLayers(nn.Module):
         batch_size: int = 256,
     ) -> None:
         super().__init__()
-        self.settings: dict[str, Any] = {  # of the optimiser and the loss; in a dictionary, so that no float looks like a model's part
+        self.settings: dict[str, Any] = {  # in a dictionary: plain floats of a module are taken for a part of its model
             "optimiser": optimiser, "lr": lr, "weight_decay": weight_decay, "momentum": momentum, "betas": betas,
             "schedule": schedule, "warmup": warmup, "class_weight": class_weight,
         }  # fmt: skip
@@ -132,7 +132,6 @@ class ScoringLayers(nn.Module):
         return loss(output, y, self.class_weights, self.label_smoothing)
 
     def configure_optimizers(self) -> Any:
-        """As Lightning asks for it; a schedule needs `trainer.estimated_stepping_batches`."""
         rule, lr, decay = self.settings["optimiser"], self.settings["lr"], self.settings["weight_decay"]
         optimiser: torch.optim.Optimizer
         if rule == "sgd":
@@ -141,14 +140,23 @@ class ScoringLayers(nn.Module):
             kind = torch.optim.AdamW if rule == "adamw" else torch.optim.Adam
             betas = cast("tuple[float, float]", tuple(self.settings["betas"]))
             optimiser = kind(self.parameters(), lr, betas, weight_decay=decay)
-        schedule, warmup = self.settings["schedule"], self.settings["warmup"]
-        if schedule == "constant" and not warmup:
+        shape = self.rate_shape()
+        if shape is None:
             return optimiser
-        trainer: Any = self.trainer
-        steps = int(trainer.estimated_stepping_batches)
-        shape = partial(rate_at, schedule=schedule, steps=steps, warmup=warmup)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, shape)
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def rate_shape(self) -> Callable[[int], float] | None:
+        """Training step -> share of the peak learning rate; None where it is constant.
+
+        Needs `trainer.estimated_stepping_batches`.
+        """
+        schedule, warmup = self.settings["schedule"], self.settings["warmup"]
+        if schedule == "constant" and not warmup:
+            return None
+        trainer: Any = self.trainer
+        steps = int(trainer.estimated_stepping_batches)
+        return partial(rate_at, schedule=schedule, steps=steps, warmup=warmup)
 
 
 def embedding_width(cardinality: int) -> int:

@@ -1,15 +1,13 @@
-"""Scores: scikit-learn's scorers by name, and the figures of credit scoring."""
+"""Scores: scikit-learn's scorers by name, and the figures of credit scoring.
 
-import warnings
+scikit-learn is imported by the metrics that need it: a cohort of networks that is scored by ROC AUC does without.
+"""
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.exceptions import UndefinedMetricWarning
-from sklearn.metrics import get_scorer, get_scorer_names
 
 from distml.data.task import Task
 from distml.errors import did_you_mean
@@ -35,12 +33,16 @@ def find_metric(name: str, task: Task) -> Metric:
     known = metric_names(task)
     if name not in known:
         raise ValueError(f"no metric {name!r} for {task}.{did_you_mean(name, known)} There are: {', '.join(known)}")
-    return Metric(name, greater_is_better=name in _DIRECT_GREATER or name in get_scorer_names())
+    from distml.models.scorers import scorer_names
+
+    return Metric(name, greater_is_better=name in _DIRECT_GREATER or name in scorer_names())
 
 
 def metric_names(task: Task) -> list[str]:
     """All metrics for a task, sorted; those for several labels a row ('f1_samples') fit none."""
-    scorers = [name for name in get_scorer_names() if not name.endswith("_samples") and _scorer_suits(name, task)]
+    from distml.models.scorers import scorer_names, suits
+
+    scorers = [name for name in scorer_names() if not name.endswith("_samples") and suits(name, task)]
     natural = [name.removeprefix("neg_") for name in scorers if name.startswith("neg_")]
     short = [name for name, scorer in _SHORT.items() if scorer in scorers]
     direct = list(_DIRECT) if task == "classification" else []
@@ -135,25 +137,11 @@ class _Scored:
     def score(self, name: str) -> float:
         if self.prediction.ndim == 2 and name in _DIRECT:
             return float(_DIRECT[name](self))
-        if name in get_scorer_names():
-            return self.by_scorer(name)
-        return -self.by_scorer(_SHORT.get(name, f"neg_{name}"))
+        from distml.models.scorers import by_scorer, scorer_names
 
-    def by_scorer(self, name: str) -> float:
-        """The value of scikit-learn's scorer; nan where a class is missing from y and the score therefore undefined."""
-        fixed = _FixedClassifier(self.prediction) if self.prediction.ndim == 2 else _FixedRegressor(self.prediction)
-        missing = self.prediction.ndim == 2 and len(np.unique(self.y)) < self.classes
-        with warnings.catch_warnings():
-            # A model that never predicts a class has a precision of 0 by convention: a score, not news.
-            warnings.simplefilter("ignore", UndefinedMetricWarning)
-            if missing:
-                warnings.simplefilter("error")
-            try:
-                return float(get_scorer(name)(fixed, self.prediction, self.y))
-            except (ValueError, Warning):
-                if missing:
-                    return float("nan")
-                raise
+        if name in scorer_names():
+            return by_scorer(name, self.y, self.prediction, self.classes)
+        return -by_scorer(_SHORT.get(name, f"neg_{name}"), self.y, self.prediction, self.classes)
 
     @cached_property
     def separation(self) -> tuple[float, float]:
@@ -196,41 +184,3 @@ _SHORT = {
     "mse": "neg_mean_squared_error",
     "rmse": "neg_root_mean_squared_error",
 }
-
-
-class _FixedClassifier(ClassifierMixin, BaseEstimator):
-    """What scikit-learn's scorers take: a fitted classifier, whose prediction is already there."""
-
-    def __init__(self, probabilities: np.ndarray) -> None:
-        self.probabilities = probabilities
-        self.classes_ = np.arange(probabilities.shape[1])
-
-    def predict_proba(self, x: ArrayLike) -> np.ndarray:
-        return self.probabilities
-
-    def predict(self, x: ArrayLike) -> np.ndarray:
-        return np.argmax(self.probabilities, axis=1)
-
-
-class _FixedRegressor(RegressorMixin, BaseEstimator):
-    """The same for values."""
-
-    def __init__(self, values: np.ndarray) -> None:
-        self.values = values
-        self.fitted_ = True
-
-    def predict(self, x: ArrayLike) -> np.ndarray:
-        return self.values
-
-
-@cache
-def _scorer_suits(name: str, task: Task) -> bool:
-    """Whether a scorer is meant for this task: those of regression, and no others, take fractions without complaint."""
-    values = np.array([0.5, 1.5, 2.25, 3.75])
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        try:
-            get_scorer(name)(_FixedRegressor(values), values, values)
-        except (ValueError, AttributeError, Warning):
-            return task == "classification"
-    return task == "regression"

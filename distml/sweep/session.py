@@ -8,10 +8,12 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import psutil
 import ray
 from ray._private import services
+from ray._private.node import Node
 
 from distml.errors import DistmlError
 from distml.training.processor import openblas_environment
@@ -56,7 +58,7 @@ def ray_session(address: str | None, *, dashboard: bool, verbose: bool) -> Itera
     try:
         try:
             if address is None:
-                with _on_loopback():
+                with _small_and_on_loopback(verbose):
                     context = ray.init(
                         include_dashboard=dashboard, dashboard_host=LOOPBACK, _node_ip_address=LOOPBACK,
                         _temp_dir=str(scratch), logging_level=level, log_to_driver=verbose,
@@ -82,14 +84,21 @@ def ray_session(address: str | None, *, dashboard: bool, verbose: bool) -> Itera
 
 
 @contextlib.contextmanager
-def _on_loopback() -> Iterator[None]:
-    """`ray.init` replaces a loopback address by one that the network reaches; here the network must not."""
-    replace_address = services.resolve_ip_for_localhost
-    services.resolve_ip_for_localhost = lambda host: host
-    try:
+def _small_and_on_loopback(verbose: bool) -> Iterator[None]:
+    """Settings that `ray.init` has no arguments for.
+
+    It replaces a loopback address by one that the network reaches; here the network must not. It starts an autoscaler,
+    which has nothing to scale on one machine and takes a second to end, and a process that sends logs to the driver.
+    """
+
+    def nothing(node: Node) -> None: ...
+
+    with (
+        mock.patch.object(services, "resolve_ip_for_localhost", lambda host: host),
+        mock.patch.object(Node, "start_monitor", nothing),
+        mock.patch.object(Node, "start_log_monitor", Node.start_log_monitor if verbose else nothing),
+    ):
         yield
-    finally:
-        services.resolve_ip_for_localhost = replace_address
 
 
 def _place(address: str | None, found: dict[str, float]) -> str:

@@ -40,6 +40,9 @@ class Learner(Protocol):
     def load(self, module: Any, state: Mapping[str, Tensor]) -> None:
         """Put one member's state into a network of the same structure."""
 
+    def course(self, module: Any, steps_per_epoch: int) -> Course:
+        """A module's optimiser and schedule."""
+
     def table(self, x: Tensor) -> Tensor:
         """x: (rows, features) as `bind` wants it."""
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from distml.models import losses
 from distml.models.layers import ScoringLayers
 from distml.training.embeddings import Embeddings
+from distml.training.optimisers import Course, scoring_course
 from distml.training.order import noise_seed
 from distml.training.products import product
 
@@ -72,6 +73,10 @@ class Chain:
             "mean": held["target_mean"],
             "scale": held["target_scale"],
         }
+
+    @staticmethod
+    def course(network: ScoringLayers, steps_per_epoch: int) -> Course:
+        return scoring_course(network, steps_per_epoch)
 
     def load(self, network: ScoringLayers, state: State) -> None:
         """Put one member's state into a network of the same structure."""

@@ -1,16 +1,21 @@
 """Optimisers over members: each has its own learning rate, decay and moments; one pass updates them all in place."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
+from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
+
+from distml.models.layers import ScoringLayers
+from distml.training.schedules import Formula, Schedule, Stepped, Turns
 
 Kind = Literal["sgd", "adam", "adamw"]
 _KINDS: dict[type, Kind] = {torch.optim.SGD: "sgd", torch.optim.Adam: "adam", torch.optim.AdamW: "adamw"}
+_TORCHS_EPS = 1e-8  # the default of Adam and AdamW
 _UNSUPPORTED = ("amsgrad", "maximize", "dampening", "differentiable", "decoupled_weight_decay")
 
 
@@ -18,13 +23,9 @@ class UnsuitableError(Exception):
     """Why a module cannot be one of a batched network, in one sentence."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Course:
-    """One member's optimiser and schedule, as its own configure_optimizers() gave them.
-
-    The schedule is followed by stepping the scheduler itself, once a training step or epoch, ahead of the training:
-    `rates` holds (learning rate, first-moment coefficient) of every optimiser step met so far.
-    """
+    """One member's optimiser and schedule."""
 
     kind: Kind
     nesterov: bool
@@ -32,46 +33,29 @@ class Course:
     second: float  # beta2
     eps: float
     clip: float  # largest gradient norm; inf for none
-    optimiser: torch.optim.Optimizer
-    steps_per_epoch: int
-    scheduler: LRScheduler | None = None
-    interval: str = "epoch"
-    frequency: int = 1
-    rates: list[tuple[float, float]] = field(default_factory=list)
+    schedule: Schedule
 
-    def between(self, first: int, last: int) -> np.ndarray:
-        """(last - first, 2): learning rate and first-moment coefficient of the steps [first, last)."""
-        if self.scheduler is None:
-            return np.tile(self._now(), (last - first, 1))
-        if type(self.scheduler) is LambdaLR:
-            return self._by_lambda(first, last)
-        while len(self.rates) < last:
-            self.rates.append(self._now())
-            if self._turns(len(self.rates)):
-                self.optimiser.step()  # without gradients: the scheduler wants to be second
-                self.scheduler.step()
-        return np.array(self.rates[first:last])
 
-    def _by_lambda(self, first: int, last: int) -> np.ndarray:
-        assert isinstance(self.scheduler, LambdaLR)
-        shape, base = self.scheduler.lr_lambdas[0], self.scheduler.base_lrs[0]
-        coefficient = self._now()[1]
-        turns = [self._turns_before(step) for step in range(first, last)]
-        by_turn = {turn: float(base * shape(turn)) for turn in sorted(set(turns))}
-        return np.array([(by_turn[turn], coefficient) for turn in turns])
+def scoring_course(network: ScoringLayers, steps_per_epoch: int) -> Course:
+    """What read_course would find for the scoring network, from its settings.
 
-    def _turns_before(self, step: int) -> int:
-        epochs, batch = divmod(step, self.steps_per_epoch)
-        if self.interval == "epoch":
-            return epochs // self.frequency
-        return epochs * (self.steps_per_epoch // self.frequency) + batch // self.frequency
-
-    def _turns(self, steps: int) -> bool:
-        return self._turns_before(steps) > self._turns_before(steps - 1)
-
-    def _now(self) -> tuple[float, float]:
-        group = self.optimiser.param_groups[0]
-        return float(group["lr"]), float(group["momentum"] if self.kind == "sgd" else group["betas"][0])
+    Making one of torch's optimisers for it would import torch's compiler: most of a second in each process.
+    """
+    held = network.settings
+    kind: Kind = held["optimiser"]
+    first, second = held["betas"]
+    turns = Turns(steps_per_epoch, "step")
+    return Course(
+        kind=kind,
+        nesterov=False,
+        weight_decay=float(held["weight_decay"]),
+        second=0.0 if kind == "sgd" else float(second),
+        eps=0.0 if kind == "sgd" else _TORCHS_EPS,
+        clip=float(network.gradient_clip_val or math.inf),
+        schedule=Formula(
+            float(held["lr"]), float(held["momentum"] if kind == "sgd" else first), turns, network.rate_shape()
+        ),
+    )
 
 
 def read_course(module: Any, steps_per_epoch: int) -> Course:
@@ -98,18 +82,24 @@ def read_course(module: Any, steps_per_epoch: int) -> Course:
         raise UnsuitableError("its schedule watches a score; schedules that depend on steps alone can be stacked")
     clip = getattr(module, "gradient_clip_val", None)
     group["params"] = []  # the scheduler needs the rates, not the weights
+
+    def now() -> tuple[float, float]:
+        return float(group["lr"]), float(group["momentum"] if kind == "sgd" else group["betas"][0])
+
+    turns = Turns(steps_per_epoch, plan.get("interval", "epoch"), plan.get("frequency", 1))
+    schedule: Schedule = Formula(*now(), turns)
+    if type(scheduler) is LambdaLR:
+        schedule = Formula(float(scheduler.base_lrs[0]), now()[1], turns, scheduler.lr_lambdas[0])
+    elif scheduler is not None:
+        schedule = Stepped(now, optimiser, scheduler, turns)
     return Course(
         kind=kind,
         nesterov=bool(group.get("nesterov", False)),
         weight_decay=float(group["weight_decay"]),
         second=float(group["betas"][1]) if kind != "sgd" else 0.0,
         eps=float(group.get("eps", 0.0)),
-        clip=float(clip) if clip else float("inf"),
-        optimiser=optimiser,
-        steps_per_epoch=steps_per_epoch,
-        scheduler=scheduler,
-        interval=plan.get("interval", "epoch"),
-        frequency=plan.get("frequency", 1),
+        clip=float(clip) if clip else math.inf,
+        schedule=schedule,
     )
 
 
@@ -140,7 +130,7 @@ class Update:
     def __init__(self, courses: Sequence[Course], first: int, last: int, like: Tensor) -> None:
         self.kind: Kind = courses[0].kind
         self.nesterov = courses[0].nesterov
-        rates = np.stack([course.between(first, last) for course in courses], axis=1)  # (steps, members, 2)
+        rates = np.stack([course.schedule.between(first, last) for course in courses], axis=1)  # (steps, members, 2)
         lr, moment = rates[..., 0], rates[..., 1]
         decay = np.array([course.weight_decay for course in courses])
         clip = np.array([course.clip for course in courses])

@@ -28,7 +28,7 @@ from distml.training.modules import (
     tensor_of,
     write_checkpoint,
 )
-from distml.training.optimisers import read_course, slot_count
+from distml.training.optimisers import slot_count
 from distml.training.order import fold_seed
 from distml.training.scores import score_folds
 from distml.training.stacking import quiet
@@ -195,7 +195,7 @@ class StackedCohort:
         module = quiet(module.to(self.dtype))
         batches = batches_of(self.assignment.folds[fold], self.batch_size)
         module.trainer = TrainingFacts(member.rungs[-1], batches)
-        course = read_course(module, batches)
+        course = self.learner.course(module, batches)
         state = {name: value.detach().clone() for name, value in self.learner.state_of(module).items()}
         state |= {f"slot.{i}": torch.zeros_like(state["weights"]) for i in range(slot_count(course.kind))}
         form = {name: value.shape for name, value in state.items()}

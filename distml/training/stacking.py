@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 
 from distml.training.modules import TrainingFacts
+from distml.training.optimisers import Course, read_course
 from distml.training.order import noise_seed
 
 State = Mapping[str, Tensor]
@@ -54,6 +55,10 @@ class Stacking:
         state |= {f"buffer.{name}": value for name, value in {**fixed, **dict(module.named_buffers())}.items()}
         floats = float_attributes(module).items()
         return state | {f"attribute.{place}": torch.tensor(value, dtype=torch.float64) for place, value in floats}
+
+    @staticmethod
+    def course(module: Any, steps_per_epoch: int) -> Course:
+        return read_course(module, steps_per_epoch)
 
     def load(self, module: Any, state: State) -> None:
         """Put one member's state into a module of the same structure."""

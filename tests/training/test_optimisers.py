@@ -1,13 +1,15 @@
 """Vectors of hyperparameters against torch's own optimisers and schedulers, member by member."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 from torch.optim import lr_scheduler
 
+from distml.models.layers import ScoringLayers
 from distml.training.modules import TrainingFacts
-from distml.training.optimisers import Update, read_course, slot_count
+from distml.training.optimisers import Update, read_course, scoring_course, slot_count
 
 STEPS, EPOCH = 12, 4
 
@@ -69,9 +71,25 @@ def test_each_member_moves_as_under_torchs_own_optimiser(rule: str, plan: str, c
 
 
 def test_rates_do_not_depend_on_the_pieces_in_which_they_are_asked_for() -> None:
-    whole = read_course(Weights(RULES["adam"], PLANS["one-cycle"]), EPOCH).between(0, STEPS)
-    late = read_course(Weights(RULES["adam"], PLANS["one-cycle"]), EPOCH).between(5, STEPS)
+    whole = read_course(Weights(RULES["adam"], PLANS["one-cycle"]), EPOCH).schedule.between(0, STEPS)
+    late = read_course(Weights(RULES["adam"], PLANS["one-cycle"]), EPOCH).schedule.between(5, STEPS)
     assert (whole[5:] == late).all()
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "linear"])
+@pytest.mark.parametrize("optimiser", ["adamw", "adam", "sgd"])
+@pytest.mark.parametrize("warmup", [0.0, 0.3])
+def test_the_scoring_networks_course_is_what_its_own_optimiser_says(
+    schedule: str, optimiser: str, warmup: float
+) -> None:
+    network = ScoringLayers(
+        3, schedule=schedule, optimiser=optimiser, warmup=warmup, lr=0.02, weight_decay=0.1,  # type: ignore[arg-type]
+        momentum=0.7, betas=(0.8, 0.9), gradient_clip_val=2.0,
+    )  # fmt: skip
+    network.trainer = TrainingFacts(3, EPOCH)  # type: ignore[assignment]
+    ours, torchs = scoring_course(network, EPOCH), read_course(network, EPOCH)
+    assert replace(ours, schedule=torchs.schedule) == torchs
+    assert (ours.schedule.between(0, STEPS) == torchs.schedule.between(0, STEPS)).all()
 
 
 def _slower(optimiser: torch.optim.Optimizer) -> torch.optim.Optimizer:

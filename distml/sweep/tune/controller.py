@@ -8,16 +8,19 @@ from typing import Any, Literal, Protocol, TypeVar
 
 import ray
 from ray import tune
+from ray.tune.execution import class_cache
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from distml.sweep.search import CohortOrder, Search
-from distml.sweep.tune.worker import CohortTrainable, Desk, News, Start
+from distml.sweep.tune.desk import Desk
+from distml.sweep.tune.worker import CohortTrainable, News, Start
 from distml.training.cohort import Failure, FailureClass, RungResult
 from distml.training.failures import failure_of
 
 Clock = Callable[[], float]
 Verdict = Literal["go on", "end cohorts", "end"]  # at once; after 'end cohorts' comes the finale, after 'end' nothing
+_DESK_SECONDS = 5.0  # without an answer from the desk before there is another
 FINALE_TRIES = 3  # times that its process may die under it
 
 _Answer = TypeVar("_Answer")
@@ -147,8 +150,10 @@ class CohortRun:
         self._error: Exception | None = None  # raised in one of Ray Tune's calls, where it would be wrapped in text
         self._last: CohortOrder | None = None  # the finale, while it runs
         self._finale_tries = 0
-        os.environ.update(_SETTINGS)
-        self.desk: Any = Desk.remote()  # type: ignore[attr-defined]  # made by ray.remote
+        # Unless told, Ray Tune waits for one trial's process before it asks for the next trial.
+        os.environ.update(_SETTINGS | {"TUNE_MAX_PENDING_TRIALS_PG": str(slots)})
+        class_cache.DEFAULT_ENV_VARS.clear()  # with variables of its own, a trial cannot have a process that is there
+        self.desk = Desk()
 
     def __getstate__(self) -> dict[str, Any]:
         """Ray Tune pickles what it is given, to restore from; a sweep goes on from its journal instead."""
@@ -240,7 +245,7 @@ class CohortRun:
             failed = [RungResult(member.trial, 0, "failed", failure=failure) for member in order.members]
             self._on_results(order.cohort, failed, None)
             return None
-        self.desk.put.remote(order.cohort, start)
+        self.desk.put(order.cohort, start)
         return order
 
     def _begin_finale(self) -> CohortOrder | None:
@@ -249,7 +254,7 @@ class CohortRun:
             return None
         self._last = start.order
         self._finale_tries += 1
-        self.desk.put.remote(start.order.cohort, start)
+        self.desk.put(start.order.cohort, start)
         return start.order
 
     def _on_results(self, cohort: str, results: list[RungResult], news: News | None) -> bool:
@@ -264,28 +269,21 @@ class CohortRun:
         reply = self.search.on_results(cohort, results, self._clock())
         if reply.end and not reply.unfinished:
             self._host.forget(cohort)
-            self.desk.close.remote(cohort)
+            self.desk.close(cohort)
             return True
-        self.desk.put.remote(cohort, reply)
+        self.desk.put(cohort, reply)
         return False
 
     def _on_lost(self, cohort: str, error: Exception | None) -> None:
-        if not self._desk_lives():
-            self.desk = Desk.remote()  # type: ignore[attr-defined]
-        self.desk.close.remote(cohort)
+        if not self.desk.is_alive(_DESK_SECONDS):
+            self.desk = Desk()
+        self.desk.close(cohort)
         if self._last is None:
             self.search.on_lost(cohort, loss(error), self._clock())
             return
         trial, self._last = self._last.members[0].trial, None
         if self._finale_tries >= FINALE_TRIES:
             self._host.take_finale(self._host.with_log(RungResult(trial, 0, "failed", failure=loss(error))))
-
-    def _desk_lives(self) -> bool:
-        try:
-            ray.get(self.desk.close.remote(""), timeout=5)
-        except (ray.exceptions.RayActorError, ray.exceptions.GetTimeoutError):
-            return False
-        return True
 
 
 def loss(error: Exception | None) -> Failure:

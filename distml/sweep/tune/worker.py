@@ -1,8 +1,6 @@
-"""What runs in a slot: the Ray Tune trainable that carries one cohort, and the desk where its orders lie."""
+"""What runs in a slot: the Ray Tune trainable that carries one cohort."""
 
-import asyncio
 import contextlib
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +14,7 @@ from distml.data.task import FoldArrays, Outline
 from distml.models.family import Family
 from distml.models.metrics import Evaluator
 from distml.sweep.search import CohortOrder, Reply
+from distml.sweep.tune.desk import Desk
 from distml.training.cohort import Assignment, Cohort, Member, RungResult
 from distml.training.failures import failure_of
 
@@ -51,24 +50,6 @@ class News:
     size: int | None = None  # members that train best together, where that was measured
 
 
-@ray.remote(num_cpus=0)
-class Desk:
-    """Orders from the driver to cohorts: Ray Tune itself has no way to send one to a running trial."""
-
-    def __init__(self) -> None:
-        self._letters: defaultdict[str, asyncio.Queue[Any]] = defaultdict(asyncio.Queue)
-
-    async def put(self, cohort: str, letter: Start | Reply) -> None:
-        self._letters[cohort].put_nowait(letter)
-
-    async def take(self, cohort: str) -> Start | Reply:
-        """The next letter to this cohort, waiting until there is one."""
-        return await self._letters[cohort].get()
-
-    async def close(self, cohort: str) -> None:
-        self._letters.pop(cohort, None)
-
-
 class CohortTrainable(tune.Trainable):
     """One Ray Tune iteration is one rung of one cohort; the process serves many cohorts (`reuse_actors`)."""
 
@@ -78,7 +59,7 @@ class CohortTrainable(tune.Trainable):
 
     def setup(self, config: dict[str, Any]) -> None:
         self._family = config["family"]
-        self._desk = config["desk"]
+        self._desk: Desk = config["desk"]
         self._name = config["cohort"]
         self._cohort: Cohort | None = None
         self._news: News | None = None  # told once
@@ -95,7 +76,7 @@ class CohortTrainable(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        letter = ray.get(self._desk.take.remote(self._name))
+        letter: Start | Reply = self._desk.take(self._name)
         self._rung += 1
         refused: list[RungResult] = []
         try:
