@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from distml.errors import DistmlError
+from distml.training.garbage import expect_imports, keep_imports
 from distml.training.processor import openblas_environment
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ app.add_typer(mig, name="mig")
 def main() -> None:
     """Run the command line: exit 0 good, 1 nothing came of it, 2 the user's mistake, 130 interrupted."""
     os.environ.update(openblas_environment())
+    expect_imports()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a '±' must not end a sweep on an ASCII terminal
     sys.path.append(str(Path.cwd()))  # for a user's own `class: my_package.module:MyModule`; hides no installed package
@@ -80,6 +82,8 @@ def main() -> None:
         fault = f"{type(error).__name__}: {error}"
         _complain(f"a fault in distml itself: {fault}\n  where: the same command with --debug")
         sys.exit(1)
+    finally:
+        keep_imports()
 
 
 def _complain(message: str) -> None:

@@ -1,10 +1,8 @@
 """Which kind of cohort an assignment gets."""
 
-import gc
-from functools import cache
-
 from distml.models.family import Params
 from distml.training.cohort import Assignment, Cohort
+from distml.training.garbage import expect_imports, keep_imports
 
 
 def start_cohort(assignment: Assignment, params: Params) -> tuple[Cohort, str]:
@@ -13,6 +11,7 @@ def start_cohort(assignment: Assignment, params: Params) -> tuple[Cohort, str]:
         from distml.training.estimators import EstimatorCohort
 
         return EstimatorCohort(assignment), "estimators train one after another, in one process"
+    expect_imports()
     from distml.training.chain import Chain  # imports torch only where a network trains, and Lightning where it must
     from distml.training.modules import make_module
     from distml.training.stacked import StackedCohort
@@ -24,19 +23,9 @@ def start_cohort(assignment: Assignment, params: Params) -> tuple[Cohort, str]:
         reason = why_not_stackable(assignment, params)
         if reason is not None:
             return SoloCohort(assignment), f"trains solo: {reason}"
-    _keep_imports()
+    keep_imports()
     cohort = StackedCohort(assignment, params)
     return cohort, f"trains as one network: {cohort.notes[0]}"
-
-
-@cache
-def _keep_imports() -> None:
-    """What torch and Lightning imported stays; a full collection takes 0.2 s to see so, unless it is told.
-
-    Once a process, since all that lives at that moment is kept for good: later cohorts of the same process are not.
-    """
-    gc.collect()
-    gc.freeze()
 
 
 def stacks(cohort: Cohort) -> bool:
