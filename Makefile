@@ -43,6 +43,7 @@ bench-cohort: $(READY)  ## trials a minute of cohorts, beside plain Ray Tune and
 
 bench-quality-simulation: $(READY)  ## how soon cohorts have random search's best score, on recorded learning curves
 	$(BIN)/python experiments/learning_curves/simulate.py
+	$(BIN)/python experiments/learning_curves/limits.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
