@@ -31,7 +31,6 @@ def sweep_json(sweep: LoadedSweep) -> dict[str, Any]:
         "budget": spec.get("budget"),
         "versions": opening.get("versions"),
         "git": opening.get("git"),
-        "parent": opening.get("parent"),
         "data_sha256": opening.get("data_sha256"),
     }
 

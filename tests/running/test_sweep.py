@@ -93,7 +93,7 @@ def test_a_larger_budget_extends_a_finished_sweep(tmp_path: Path) -> None:
     assert {trial: more[trial] for trial in first} == first
     distml(tmp_path, "sweep", str(file), "--set", "budget.trials=7", "--set", "seed=5", "--fork", "child")
     assert set(scores(tmp_path, "child")) == set(more)
-    assert json.loads(distml(tmp_path, "show", "child", "--format", "json").stdout)["parent"] == "quick"
+    assert "forked from   quick" in distml(tmp_path, "show", "child").stdout
 
 
 def test_what_fails_is_said_and_stops_its_family_alone(tmp_path: Path) -> None:
