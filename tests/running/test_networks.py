@@ -76,10 +76,18 @@ def test_a_cohort_goes_on_from_its_last_rung(tmp_path: Path, victim: str) -> Non
             assert driver.wait(timeout=100) == 0
     if victim != "worker":
         distml(tmp_path, "sweep", str(file))
-    undisturbed, disturbed = scores(calm), scores(tmp_path)
-    assert disturbed == pytest.approx(undisturbed, abs=1e-4)
+    undisturbed, disturbed = trajectories(calm), trajectories(tmp_path)
+    both = undisturbed.keys() & disturbed.keys()  # of two cohorts at once, luck says who is compared with whom, and cut
+    assert len(both) >= 32 and {trial for trial, _ in both} == set(scores(tmp_path))
+    assert {key: disturbed[key] for key in both} == pytest.approx({key: undisturbed[key] for key in both}, abs=1e-4)
     first_rungs = [event["trial"] for event in events(tmp_path) if event["event"] == "rung" and event["resource"] <= 2]
     assert len(first_rungs) == len(set(first_rungs)), "a trial began again although it had a checkpoint"
+
+
+def trajectories(folder: Path) -> dict[tuple[str, int], float]:
+    """(trial, epochs) -> score, of every rung that a trial has come to."""
+    rungs = [event for event in events(folder) if event["event"] == "rung"]
+    return {(rung["trial"], rung["resource"]): rung["scores"]["roc_auc"] for rung in rungs}
 
 
 def _rungs(folder: Path) -> int:
