@@ -98,6 +98,7 @@ class Slot:
     name: str  # 'node3 gpu1'
     memory_mib: int
     multiprocessors: int
+    of_multiprocessors: int | None = None  # that it has, free or not; None: all are free
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,8 @@ def pack(needs: Mapping[str, Need], slots: Sequence[Slot]) -> Packing:
     """
     free: dict[_Room, list[str]] = {}
     for slot in reversed(slots):  # so that the first of those alike is taken first
-        free.setdefault(_Room(slot.memory_mib, slot.multiprocessors, slot.multiprocessors), []).append(slot.name)
+        in_all = slot.multiprocessors if slot.of_multiprocessors is None else slot.of_multiprocessors
+        free.setdefault(_Room(slot.memory_mib, slot.multiprocessors, in_all), []).append(slot.name)
     rooms = sorted(free)
     refused: dict[Need, str] = {}  # what is free only shrinks: a need once refused stays so
     placed: dict[str, str] = {}

@@ -35,6 +35,7 @@ CloseReason = Literal["budget", "stopped", "interrupted"]
 EndState = Literal["done", "interrupted", "stopped", "nothing"]
 
 _PROGRESS_SECONDS = 0.5
+_PROGRESS_SHARE = 0.05  # of the driver's time that may go into showing progress: with 100,000 trials a look takes long
 _GRACE_SECONDS = 5.0  # for running rungs to end when the time is up; at least, else a share of the budget
 _GRACE_SHARE = 0.05
 _FULL_DISK_SECONDS = 5.0
@@ -67,7 +68,7 @@ class Driver:
         self._interrupted = threading.Event()
         self._stop: CloseReason | None = None
         self._holdout_failure: str | None = None
-        self._shown = 0.0
+        self._show_next = 0.0  # monotonic seconds
         self._told: set[str] = set()  # families whose way of training the user has been told
         self._sized: set[str] = set()  # families of which a cohort has been asked what size is best
 
@@ -215,9 +216,8 @@ class Driver:
 
     def _show(self, search: Search, force: bool = False) -> None:
         now = time.monotonic()
-        if self._watcher is None or (now - self._shown < _PROGRESS_SECONDS and not force):
+        if self._watcher is None or (now < self._show_next and not force):
             return
-        self._shown = now
         minutes = self._checked.spec.budget.minutes
         self._watcher.progress(
             snapshot(
@@ -225,6 +225,8 @@ class Driver:
                 limit_seconds=None if minutes is None else 60 * minutes, message=self._message,
             )
         )  # fmt: skip
+        after = time.monotonic()
+        self._show_next = now + max(_PROGRESS_SECONDS, (after - now) / _PROGRESS_SHARE)
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._started

@@ -11,16 +11,15 @@ def interleave(quotas: Mapping[str, int | None], start: int = 1) -> Iterator[tup
     >>> list(interleave({"network": 3, "forest": 1}))
     [(1, 'network'), (2, 'forest'), (3, 'network'), (4, 'network')]
     """
-    given = dict.fromkeys(quotas, 0)
+    open_families = [family for family, quota in quotas.items() if quota is None or quota > 0]
     number = start
-    while True:
-        open_families = [family for family, quota in quotas.items() if quota is None or given[family] < quota]
-        if not open_families:
-            return
+    given = 0  # to each that is open
+    while open_families:
         for family in open_families:
-            given[family] += 1
             yield number, family
             number += 1
+        given += 1
+        open_families = [family for family in open_families if (quota := quotas[family]) is None or given < quota]
 
 
 def share_out(total: int, families: Mapping[str, int | None]) -> dict[str, int]:

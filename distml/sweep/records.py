@@ -214,20 +214,24 @@ def leaderboard(record: SweepRecord, metric: str, greater_is_better: bool) -> li
     there: scores of different rungs do not compare. Then the score decides, then the lower trial number.
     """
 
-    def rank(trial: TrialRecord) -> tuple[int, bool, float, int]:
-        score = trial.score(metric)
-        cost = 0.0 if score is None else -score if greater_is_better else score
-        return _ORDER.index(trial.state), score is None, cost, trial.number
-
-    return sorted(record.trials.values(), key=rank)
+    return sorted(record.trials.values(), key=lambda trial: _rank(trial, metric, greater_is_better))
 
 
 def best_trial(record: SweepRecord, metric: str, greater_is_better: bool) -> TrialRecord | None:
     """The leaderboard's first trial that ended with a score; one stopped early only where none finished."""
-    for trial in leaderboard(record, metric, greater_is_better):
-        if trial.state in ("finished", "stopped") and trial.score(metric) is not None:
-            return trial
-    return None
+    scored = (
+        trial
+        for trial in record.trials.values()
+        if trial.state in ("finished", "stopped") and trial.score(metric) is not None
+    )
+    return min(scored, key=lambda trial: _rank(trial, metric, greater_is_better), default=None)
+
+
+def _rank(trial: TrialRecord, metric: str, greater_is_better: bool) -> tuple[int, bool, float, int]:
+    """Less is better."""
+    score = trial.score(metric)
+    cost = 0.0 if score is None else -score if greater_is_better else score
+    return _ORDER.index(trial.state), score is None, cost, trial.number
 
 
 def _plus(total: float | None, more: float | None) -> float | None:

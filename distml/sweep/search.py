@@ -14,6 +14,7 @@ from distml.sweep.numbering import interleave
 from distml.sweep.params import split_params
 from distml.sweep.records import SweepRecord, TrialRecord
 from distml.sweep.seeds import trial_name, trial_seed
+from distml.sweep.waiting import Waiting
 from distml.training.cohort import Failure, Member, RungResult
 
 Event = dict[str, Any]
@@ -90,7 +91,11 @@ class _Family:
     used_seconds: float = 0.0
     exhausted: bool = False
     stopped: str | None = None
-    waiting: dict[str, deque[str]] = field(default_factory=dict)  # structure -> trials
+    waiting: Waiting = field(default_factory=Waiting)
+    # Of its cohorts that run: their number and the sum of when each last reported, so that nobody has to walk them.
+    # Whole nanoseconds: what is added and taken away again thousands of times must leave nothing behind.
+    cohorts: int = 0
+    reported_ns: int = 0
     last_failures: deque[str] = field(default_factory=lambda: deque(maxlen=SAME_FAILURES))
 
     @property
@@ -100,7 +105,11 @@ class _Family:
 
     @property
     def has_work(self) -> bool:
-        return self.may_ask or any(self.waiting.values())
+        return self.may_ask or len(self.waiting) > 0
+
+    def used(self, now: float) -> float:
+        """Seconds of slots it has had, with those of cohorts that have not reported them yet."""
+        return self.used_seconds + (self.cohorts * _ns(now) - self.reported_ns) / 1e9
 
 
 @dataclass
@@ -159,6 +168,11 @@ class Search:
         return nothing_left and not self._running
 
     @property
+    def under_way(self) -> int:
+        """How many cohorts run."""
+        return len(self._running)
+
+    @property
     def running(self) -> Mapping[str, Sequence[str]]:
         """Cohort -> its trials."""
         return {cohort: sorted(running.members) for cohort, running in self._running.items()}
@@ -177,7 +191,7 @@ class Search:
         if order is not None:
             structure = self._structure(order.members[0].trial)
             names = [member.trial for member in order.members]
-            self._running[order.cohort] = _Running(order.family, structure, set(names), now)
+            self._begin(order.cohort, _Running(order.family, structure, set(names), now))
             self._journal(
                 self._applied({"event": "cohort", "cohort": order.cohort, "family": order.family, "trials": names})
             )
@@ -186,20 +200,22 @@ class Search:
     def on_results(self, cohort: str, results: Sequence[RungResult], now: float) -> Reply:
         """Take a rung's results in; say who goes, who comes, and whether the cohort ends."""
         running = self._running[cohort]
-        running.since = now
         family = self._families[running.family]
+        family.reported_ns += _ns(now) - _ns(running.since)
+        running.since = now
         events: list[Event] = []
         told = {result.trial for result in results}
         silent = Failure("code", "its cohort did not report on it", "")
         unheard = [RungResult(name, 0, "failed", failure=silent) for name in sorted(running.members - told)]
         results = [*results, *unheard]
         for result in results:
-            rung = {"event": "rung", "cohort": cohort, **asdict(result)}
+            rung = {"event": "rung", "cohort": cohort, **vars(result)}
             del rung["failure"]
             events += self._applied(rung)
         release = self._take_back(cohort, results, events) if len(running.members) > 1 else []
+        taken_back = frozenset(release)
         for result in results:
-            if result.trial in release:
+            if result.trial in taken_back:
                 continue
             state = "stopped" if self._cuts(result, family) else result.state
             if state != "running":
@@ -218,7 +234,7 @@ class Search:
             events += self._applied({"event": "cohort", "cohort": cohort, "family": running.family, "trials": names})
         end = not running.members or (self._closing and not self._finishing)
         if end:
-            del self._running[cohort]
+            self._leave(cohort)
         self._journal(events)
         return Reply(tuple(release), tuple(admit), end, unfinished=bool(running.members) and end)
 
@@ -234,7 +250,7 @@ class Search:
 
     def on_lost(self, cohort: str, failure: Failure, now: float) -> None:
         """The cohort's process died: its trials are not to blame, unless it happens to them again and again."""
-        running = self._running.pop(cohort, None)
+        running = self._leave(cohort)
         if running is None:
             return
         names = sorted(running.members)
@@ -265,20 +281,35 @@ class Search:
 
     # --- starting and filling cohorts
 
+    def _begin(self, cohort: str, running: _Running) -> None:
+        family = self._families[running.family]
+        family.cohorts += 1
+        family.reported_ns += _ns(running.since)
+        self._running[cohort] = running
+
+    def _leave(self, cohort: str) -> _Running | None:
+        """The cohort runs no more; None where it did not run."""
+        running = self._running.pop(cohort, None)
+        if running is not None:
+            family = self._families[running.family]
+            family.cohorts -= 1
+            family.reported_ns -= _ns(running.since)
+        return running
+
     def _new_cohort(self, now: float) -> CohortOrder | None:
-        for family in sorted(self._families.values(), key=lambda f: self._used(f, now)):
+        for family in sorted(self._families.values(), key=lambda f: f.used(now)):
             if not family.has_work:
                 continue
             size = self._fair_size(family)
+            waiting = family.waiting
             events: list[Event] = []
-            while self._fullest(family) < size and family.may_ask and self._count_waiting(family) < 2 * size:
+            while waiting.most < size and family.may_ask and len(waiting) < 2 * size:
                 self._ask(family, events)
             self._journal(events)
-            if not self._fullest(family):
+            structure = waiting.fullest
+            if structure is None:
                 continue
-            structure = max(family.waiting, key=lambda key: len(family.waiting[key]))
-            waiting = family.waiting[structure]
-            members = tuple(self._member(waiting.popleft()) for _ in range(min(size, len(waiting))))
+            members = tuple(map(self._member, waiting.take(structure, size)))
             self._cohorts += 1
             return CohortOrder(f"c{self._cohorts:03d}", family.plan.name, members)
         return None
@@ -288,27 +319,23 @@ class Search:
         quota = family.plan.quota
         if quota is None:
             return family.size
-        left = quota - family.asked + self._count_waiting(family)
+        left = quota - family.asked + len(family.waiting)
         return max(1, min(family.size, -(-left // max(1, self._slots - len(self._running)))))
 
     def _refill(self, family: _Family, running: _Running, events: list[Event]) -> list[Member]:
         """New members of the cohort's own structure for the places that are free."""
         free = family.size - len(running.members)
-        waiting = family.waiting.setdefault(running.structure, deque())
+        waiting, own = family.waiting, running.structure
         patience = 2 * family.size  # other structures asked for on the way wait for a cohort of their own
-        while len(waiting) < free and family.may_ask and self._count_waiting(family) - len(waiting) < patience:
+        while waiting.count(own) < free and family.may_ask and len(waiting) - waiting.count(own) < patience:
             self._ask(family, events)
-        return [self._member(waiting.popleft()) for _ in range(min(free, len(waiting)))]
+        return [self._member(trial) for trial in waiting.take(own, free)]
 
     def _should_yield(self, family: _Family, now: float) -> bool:
         """Another family has had less of the machine, by more than a turn."""
-        mine = self._used(family, now)
+        mine = family.used(now)
         others = (f for f in self._families.values() if f is not family and f.has_work)
-        return any(self._used(other, now) + TURN_SECONDS < mine for other in others)
-
-    def _used(self, family: _Family, now: float) -> float:
-        under_way = sum(now - r.since for r in self._running.values() if r.family == family.plan.name)
-        return family.used_seconds + under_way
+        return any(other.used(now) + TURN_SECONDS < mine for other in others)
 
     def _ask(self, family: _Family, events: list[Event]) -> None:
         number = self._numbers.peek(family.plan.name)
@@ -328,7 +355,7 @@ class Search:
 
     def _wait(self, trial: str) -> None:
         family = self._families[self.record.trials[trial].family]
-        family.waiting.setdefault(self._structure(trial), deque()).append(trial)
+        family.waiting.add(self._structure(trial), trial)
 
     def _structure(self, trial: str) -> str:
         record = self.record.trials[trial]
@@ -338,12 +365,6 @@ class Search:
         record = self.record.trials[trial]
         rungs = self._families[record.family].plan.rungs(record.params)
         return Member(record.trial, split_params(record.params)[0], record.seed, rungs)
-
-    def _fullest(self, family: _Family) -> int:
-        return max(map(len, family.waiting.values()), default=0)
-
-    def _count_waiting(self, family: _Family) -> int:
-        return sum(map(len, family.waiting.values()))
 
     # --- taking results in
 
@@ -436,7 +457,7 @@ class Search:
         family = self._families.get(event["family"])
         if family is not None:
             family.stopped = event["reason"]
-            family.waiting.clear()
+            family.waiting = Waiting()
 
 
 _HANDLERS: Mapping[str, Callable[[Search, Event], None]] = {
@@ -494,6 +515,10 @@ def _stage_numbers(stages: Sequence[Mapping[str, int | None]], family: str) -> I
             start = number + 1
             if owner == family:
                 yield number
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * 1e9)
 
 
 def _fingerprint(failure: Mapping[str, Any] | None) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from distml.models.family import Family
 from distml.models.metrics import Metric
 from distml.sweep.progress import FamilyProgress, Progress
-from distml.sweep.records import ENDED, SweepRecord, best_trial
+from distml.sweep.records import ENDED, SweepRecord, TrialRecord, best_trial
 from distml.sweep.search import FamilyPlan
 
 
@@ -27,7 +27,10 @@ def snapshot(
         limit_seconds: the budget's time; None where only trials end the sweep.
     """
     best = best_trial(record, metric.name, metric.greater_is_better)
-    families = tuple(_family(record, plan, notes.get(plan.name, ""), metric) for plan in plans)
+    members: dict[str, list[TrialRecord]] = {plan.name: [] for plan in plans}
+    for trial in record.trials.values():
+        members.setdefault(trial.family, []).append(trial)
+    families = tuple(_family(members[plan.name], plan, notes.get(plan.name, ""), metric) for plan in plans)
     return Progress(
         families=families,
         best=best,
@@ -41,8 +44,7 @@ def snapshot(
     )
 
 
-def _family(record: SweepRecord, plan: FamilyPlan, note: str, metric: Metric) -> FamilyProgress:
-    trials = [trial for trial in record.trials.values() if trial.family == plan.name]
+def _family(trials: list[TrialRecord], plan: FamilyPlan, note: str, metric: Metric) -> FamilyProgress:
     scores = [score for trial in trials if (score := trial.score(metric.name)) is not None]
     pick: Callable[[list[float]], float] = max if metric.greater_is_better else min
     done = sum(trial.state in ENDED for trial in trials)

@@ -140,6 +140,28 @@ def test_another_device_or_one_cohort_less_never_places_fewer(need, count, slots
     assert len(pack(fewer, slots).placed) >= placed - 1
 
 
+@unhurried
+@given(few_needs, few_needs, slot_lists)
+def test_what_is_left_of_a_device_is_packed_like_a_device(first, second, slots):
+    """A need is cut down to the multiprocessors a device has, never to those that are free."""
+    held = {slot.name: [first[cohort] for cohort, place in pack(first, slots).placed.items() if place == slot.name]
+            for slot in slots}  # fmt: skip
+    left = [
+        Slot(
+            slot.name,
+            slot.memory_mib - sum(need.memory_mib for need in held[slot.name]),
+            slot.multiprocessors - sum(taken(need, slot) for need in held[slot.name]),
+            slot.multiprocessors,
+        )
+        for slot in slots
+    ]
+    packed = pack(second, left)
+    for slot in slots:
+        here = held[slot.name] + [second[cohort] for cohort, place in packed.placed.items() if place == slot.name]
+        assert sum(need.memory_mib for need in here) <= slot.memory_mib
+        assert sum(taken(need, slot) for need in here) <= slot.multiprocessors
+
+
 def test_who_waits_is_told_what_is_free():
     slots = [Slot("node3 gpu1", 6_554, 82), Slot("node3 gpu2", 2_048, 82)]
     assert pack({"c1": Need(9_318)}, slots).waiting == {

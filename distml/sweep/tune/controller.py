@@ -233,7 +233,7 @@ class CohortRun:
     def _next_order(self) -> CohortOrder | None:
         if self.done:
             return self._begin_finale()
-        if len(self.search.running) >= self._slots:
+        if self.search.under_way >= self._slots:
             return None
         order = self.search.next_cohort(self._clock())
         if order is None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from distml.sweep.rungs import rungs
 from distml.sweep.search import Stopper
-from distml.sweep.tune.stoppers import Rule, make_stopper
+from distml.sweep.tune.stoppers import Recorded, Rule, make_stopper
 
 RULES: tuple[Rule, ...] = ("asha", "hyperband", "median")
 SCORES = st.lists(st.integers(0, 40).map(lambda tenths: tenths / 10), max_size=30)
@@ -104,6 +104,17 @@ def test_a_cohort_that_trains_on_after_its_end_was_decided_does_no_harm(rule: Ru
         judge.forget(trial)
         judge.forget(trial)
     assert "late" not in cut(judge, 1, {"late": 1.0})
+
+
+@given(st.lists(st.floats(-1e6, 1e6) | st.just(float("nan")), max_size=60), st.integers(2, 6))
+def test_a_rungs_quantile_is_numpys_percentile(scores: list[float], factor: int) -> None:
+    rung, share = Recorded(1 - 1 / factor), (1 - 1 / factor) * 100
+    for number, score in enumerate(scores):
+        rung[f"t{number}"] = score
+        known = [other for other in scores[: number + 1] if other == other]
+        expected = np.percentile(known, share) if known else None
+        assert rung.quantile() == (None if expected is None else pytest.approx(expected, rel=1e-9, abs=1e-9))
+    assert len(rung) == len(scores)
 
 
 def test_hyperband_gives_some_trials_more_time() -> None:
