@@ -190,10 +190,9 @@ def schema() -> None:
 def list_sweeps(runs: Runs = Path("runs"), as_: As = Format.table) -> None:
     """List the sweeps, the youngest first."""
     from distml.report import listing
-    from distml.report.loaded import LoadedSweep
     from distml.sweep.runs import list_runs
 
-    rows = listing.rows_for((LoadedSweep(folder) for folder in list_runs(runs)), time.time())
+    rows = listing.rows_for(list_runs(runs), time.time())
     if as_ is Format.table and not rows:
         typer.echo(f"no sweeps in {runs}/; begin one with: distml sweep FILE", err=True)
     elif as_ is Format.table:

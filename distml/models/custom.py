@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Literal
 
 import cloudpickle
@@ -15,6 +16,7 @@ from distml.models.space_check import extremes
 
 # What training a LightningModule takes besides the module itself.
 _TRAINING = frozenset({"epochs", "batch_size"})
+_OUTLINE = ("features", "classes", "cardinalities", "task")  # what a LightningModule is told of the table
 
 
 def family_from_class(import_path: str, space: Space) -> Family:
@@ -65,7 +67,7 @@ class _Builder:
             return self.kind(**{**({"random_state": seed} if "random_state" in takes else {}), **params})
         import torch
 
-        told = {name: getattr(outline, name) for name in ("features", "classes", "cardinalities", "task")}
+        told = {name: getattr(outline, name) for name in _OUTLINE}
         if _takes_anything(self.kind):
             takes |= frozenset(params) - _TRAINING
         torch.manual_seed(seed)
@@ -92,8 +94,10 @@ def _import_class(import_path: str) -> type:
         raise ValueError(f"{import_path!r} does not name a class as 'package.module:Class'")
     try:
         module = import_module(module_name)
-    except Exception as error:  # a user's module may raise anything at all
-        raise ValueError(f"importing {module_name!r} raised {_first_line(error)}") from error
+    except (Exception, SystemExit) as error:  # a user's module may raise anything at all
+        where = f"; it is looked for in {Path.cwd()} and among what is installed"
+        lost = isinstance(error, ModuleNotFoundError) and error.name == module_name.split(".")[0]
+        raise ValueError(f"importing {module_name!r} raised {_first_line(error)}{where if lost else ''}") from error
     kind = getattr(module, attribute, None)
     if kind is None:
         classes = [name for name, value in vars(module).items() if inspect.isclass(value)]
@@ -139,12 +143,14 @@ def _try_out(family: Family) -> None:
     try:
         model = family.build(params, Outline(task=task, features=2, classes=2 if task == "classification" else 0), 0)
     except Exception as error:  # a user's class may raise anything at all
-        raise ValueError(f"{family.name} cannot be made: {_first_line(error)}") from error
+        told = "; distml gives it the parameters of its space, and those it names of " + ", ".join(_OUTLINE)
+        hint = told if family.engine == "network" else ""
+        raise ValueError(f"{family.name} cannot be made: {_first_line(error)}{hint}") from error
     try:
         cloudpickle.dumps((family.build, model))
     except Exception as error:  # pickling runs the user's code too
         raise ValueError(f"{family.name} does not pickle: {_first_line(error)}") from error
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".splitlines()[0]

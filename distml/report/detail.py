@@ -112,8 +112,10 @@ def ended(sweep: LoadedSweep) -> list[RenderableType]:
         parts += ["", leaderboard_table(best, sweep.metric, varied_parameters(record.trials.values())), ""]
     if winner and sweep.holdout:
         rows = opening.get("holdout_rows")
-        title = "holdout (touched once)" if rows is None else f"holdout ({rows:,} rows, touched once)"
+        touched = "touched once" if record.touched == 1 else f"touched {record.touched} times, by a winner each"
+        title = f"holdout ({touched})" if rows is None else f"holdout ({rows:,} rows, {touched})"
         parts.append(Text(f"{title}   {winner.trial}: {_scores(sweep.holdout)}"))
+    parts += [Text(cause, style="red") for cause in _causes(sweep)]
     trials = sum(number for state, number in record.counts.items() if state not in ("pending", "running"))
     rate = f" = {trials / record.seconds * 60:.0f} a minute" if record.seconds >= 1 else ""
     step = f"next: distml show {sweep.name} {winner.trial}" if winner else ""
@@ -123,15 +125,18 @@ def ended(sweep: LoadedSweep) -> list[RenderableType]:
 
 def nothing(sweep: LoadedSweep) -> str:
     """Why a sweep ended without any trial that has a score."""
-    trials = sweep.record.trials.values()
     counts = ", ".join(f"{number:,} {state}" for state, number in sweep.record.counts.items()) or "no trial was started"
-    causes: dict[str, str] = {}
-    for trial in trials:
-        if trial.failure:
-            causes.setdefault(f"{trial.failure.kind}: {trial.failure.error}", trial.trial)
-    lines = [f"nothing came of {sweep.name}: {counts}"]
-    lines += [f"  {cause}   see: distml show {sweep.name} {trial}" for cause, trial in list(causes.items())[:_CAUSES]]
-    return "\n".join(lines)
+    return "\n".join([f"nothing came of {sweep.name}: {counts}", *(f"  {cause}" for cause in _causes(sweep))])
+
+
+def _causes(sweep: LoadedSweep) -> list[str]:
+    """What trials failed of, the most frequent first, with one to look at."""
+    causes: dict[str, list[str]] = {}
+    for trial in sweep.record.trials.values():
+        if trial.state == "failed" and trial.failure:
+            causes.setdefault(f"{trial.failure.kind}: {trial.failure.error}", []).append(trial.trial)
+    often = sorted(causes.items(), key=lambda one: -len(one[1]))[:_CAUSES]
+    return [f"{len(trials):,} failed, {cause}   see: distml show {sweep.name} {trials[0]}" for cause, trials in often]
 
 
 def failure_classes(trials: Iterable[TrialRecord]) -> dict[str, int]:

@@ -6,12 +6,14 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
+from distml.errors import DistmlError
 from distml.report import text
 from distml.report.detail import failure_classes
 from distml.report.layout import Columns, Phrases
 from distml.report.loaded import LoadedSweep
 from distml.report.screen import states
 from distml.sweep.records import ENDED, TrialRecord
+from distml.sweep.runs import RunFolder
 
 _NO_DRIVER = {
     "interrupted": "for a driver; this one was interrupted",
@@ -144,6 +146,17 @@ def _waiting(sweep: LoadedSweep) -> list[tuple[TrialRecord, str]]:
     return found
 
 
-def rows_for(sweeps: Iterable[LoadedSweep], now: float) -> list[dict[str, Any]]:
+def rows_for(folders: Iterable[RunFolder], now: float) -> list[dict[str, Any]]:
     """All sweeps for the list, the one that grew last first; now: unix seconds."""
-    return sorted((list_row(sweep, now) for sweep in sweeps), key=lambda row: row["age_seconds"])
+    return sorted((_row_for(folder, now) for folder in folders), key=lambda row: row["age_seconds"])
+
+
+def _row_for(folder: RunFolder, now: float) -> dict[str, Any]:
+    """A journal that cannot be read takes one row, not the whole list; `distml status` says what is wrong with it."""
+    try:
+        return list_row(LoadedSweep(folder), now)
+    except DistmlError:
+        unknown = dict.fromkeys(("best", "score", "score_sd"))
+        age = max(0.0, now - folder.journal.stat().st_mtime)
+        named = {"name": folder.name, "state": "damaged", "trials": 0, "metric": ""}
+        return {**named, **unknown, "seconds": 0.0, "age_seconds": age}

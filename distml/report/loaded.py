@@ -52,17 +52,17 @@ class LoadedSweep:
     @property
     def metric(self) -> str:
         """What 'best' means in this sweep."""
-        return str((self.record.spec or {}).get("metric"))
+        return str((self.record.spec or {}).get("metric") or "")
 
     @cached_property
     def leaderboard(self) -> list[TrialRecord]:
         """All trials, best first."""
-        return leaderboard(self.record, self.metric, self._greater_is_better)
+        return leaderboard(self.record, self.metric, self._greater_is_better) if self.record.trials else []
 
     @property
     def best(self) -> TrialRecord | None:
         """The best trial so far, by the cross-validated score."""
-        return best_trial(self.record, self.metric, self._greater_is_better)
+        return best_trial(self.record, self.metric, self._greater_is_better) if self.record.trials else None
 
     @property
     def winner(self) -> TrialRecord | None:

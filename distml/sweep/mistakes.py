@@ -35,6 +35,15 @@ def number_hint(value: Any) -> str:
     return f"; YAML needs a point and a sign in the exponent: {number:.1e}" if exponent else "; write it without quotes"
 
 
+def _whole_hint(value: Any) -> str:
+    """What to write where a whole number stands as text or with a point: '; write 1000'."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return ""
+    return f"; write {int(number)}" if number.is_integer() else ""
+
+
 def _mistake(details: ErrorDetails, model: type[BaseModel], raw: Mapping[str, Any]) -> Mistake:
     path = _path_in(raw, details["loc"])
     if details["type"] == "missing":
@@ -74,7 +83,7 @@ def _words(details: ErrorDetails, model: type[BaseModel]) -> str:
         case "value_error":
             return str(context["error"])
         case "int_type" | "int_from_float":
-            return f"{_shown(value)} is not a whole number{number_hint(value)}"
+            return f"{_shown(value)} is not a whole number{_whole_hint(value)}"
         case "float_type":
             return f"{_shown(value)} is not a number{number_hint(value)}"
         case "finite_number":

@@ -80,6 +80,7 @@ class SweepRecord:
     families_stopped: dict[str, str] = field(default_factory=dict)  # family -> reason
     winner: str | None = None
     holdout: dict[str, float] = field(default_factory=dict)  # metric -> the winner's score on the held-out rows
+    touched: int = 0  # times that a winner was scored on them: once for each budget that was extended
     closed: str | None = None  # why the last driver ended; None: it runs, or was killed
     _seconds_before: float = 0.0  # of earlier drivers
     _opened_at: float = 0.0
@@ -176,6 +177,7 @@ class SweepRecord:
         self.closed = event["reason"]
 
     def _winner(self, event: Event) -> None:
+        self.touched += 1
         self.winner = event["trial"]
         self.holdout = {metric: math.nan if score is None else score for metric, score in event["holdout"].items()}
 

@@ -12,7 +12,7 @@ from distml.sweep.journal import Journal
 from distml.sweep.preflight import Checked, preflight
 from distml.sweep.progress import Watcher
 from distml.sweep.resources import check_resources
-from distml.sweep.runs import RunFolder
+from distml.sweep.runs import RunFolder, find_run
 from distml.sweep.session import ray_session
 from distml.sweep.spec import SweepSpec
 
@@ -53,6 +53,7 @@ def run_sweep(
     parent = None if fork is None else spec.name
     if fork is not None:
         spec = _renamed(spec, fork)
+        find_run(Path(runs), str(parent))  # of which there is something to fork
     folder = RunFolder(Path(runs), spec.name)
     checked = preflight(spec, folder.root)
     with folder.writer() as may_write, Journal(folder.journal, may_write) as journal:

@@ -122,7 +122,11 @@ def find_run(root: Path, name: str) -> RunFolder:
     known = {run.name: run for run in list_runs(root)}
     if name in known:
         return known[name]
-    there = f"There are: {', '.join(known)}" if known else "It holds none; another folder is named with --runs"
+    there = (
+        f"There are: {', '.join(known)}"
+        if known
+        else "It holds none; another folder is named with --runs (in Python: runs=)"
+    )
     raise DistmlError(f"no sweep {name!r} in {root}.{did_you_mean(name, known)} {there}")
 
 

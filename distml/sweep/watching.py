@@ -57,7 +57,7 @@ def _remaining(families: tuple[FamilyProgress, ...], elapsed: float, limit: floa
     done = sum(family.done for family in families)
     if done and all(family.total is not None for family in families):
         total = sum(family.total or 0 for family in families)
-        left.append(elapsed / done * (total - done))
+        left.append(elapsed / done * max(0, total - done))
     return min(left, default=None)
 
 

@@ -83,6 +83,8 @@ def _by_trying(assignment: Assignment, params: Params, module: Any) -> str | Non
         together = _batched_gradient(batched, modules, x, y)
     except Exception as error:  # whatever vmap or the module says
         return _in_words(error)
+    if not all(bool(torch.isfinite(one).all()) for one in alone):
+        return "its loss has no finite gradient on the first rows"
     if not torch.allclose(together, torch.stack(alone), rtol=_TOLERANCE, atol=_TOLERANCE):
         return "its batched training step gives other gradients than its own"
     return None

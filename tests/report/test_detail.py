@@ -67,7 +67,7 @@ def test_the_end_at_width_120(tmp_path):
         "",
         "holdout (6,000 rows, touched once)   t0002: roc_auc 0.7843, brier 0.1340",
     ]
-    last = " ".join(drawn(10_000, detail.ended(load("credit", tmp_path)))[7:])
+    last = " ".join(drawn(10_000, detail.ended(load("credit", tmp_path)))[8:])
     assert last == f"5 trials in 1:00 = 5 a minute.   {folder.path}   next: distml show credit t0002"
 
 
@@ -136,5 +136,12 @@ def test_when_nothing_came_of_it_the_causes_are_named_once(tmp_path):
     write_sweep(tmp_path, events=events)
     assert detail.nothing(load("credit", tmp_path)).splitlines() == [
         "nothing came of credit: 2 failed",
-        "  code: ValueError: no such activation   see: distml show credit t0001",
+        "  2 failed, code: ValueError: no such activation   see: distml show credit t0001",
     ]
+
+
+def test_the_end_says_how_often_the_holdout_was_touched_and_what_failed(tmp_path):
+    write_sweep(tmp_path, WINNER, WINNER)
+    said = "\n".join(drawn(200, detail.ended(load("credit", tmp_path))))
+    assert "holdout (6,000 rows, touched 2 times, by a winner each)" in said
+    assert "1 failed, code: ValueError: no such activation   see: distml show credit" in said

@@ -25,7 +25,7 @@ def test_the_list_is_sorted_by_the_last_sign_of_life(tmp_path):
         os.utime(folder.journal, (now - age, now - age))
     begun = write_sweep(tmp_path, name="begun", events=[OPENED])
     os.utime(begun.journal, (now, now))
-    rows = rows_for((LoadedSweep(folder) for folder in list_runs(tmp_path)), now)
+    rows = rows_for(list_runs(tmp_path), now)
     assert [(row["name"], row["state"], row["trials"], row["best"]) for row in rows] == [
         ("begun", "interrupted", 0, None),
         ("new", "interrupted", 5, "t0002"),
@@ -85,3 +85,14 @@ def test_status_of_an_interrupted_sweep_says_how_to_go_on(tmp_path):
         "family": "random-forest",
         "why": "for a driver; this one was interrupted",
     }
+
+
+def test_a_sweep_that_never_started_and_a_damaged_one_take_a_row_each(tmp_path):
+    for name in ("fine", "damaged", "new"):
+        write_sweep(tmp_path, name=name)
+    (tmp_path / "new" / "journal.jsonl").write_text("")
+    damaged = tmp_path / "damaged" / "journal.jsonl"
+    damaged.write_text(damaged.read_text().replace("t0001", "t0009", 1))
+    rows = {row["name"]: (row["state"], row["trials"]) for row in rows_for(list_runs(tmp_path), 2000.0)}
+    assert rows == {"fine": ("interrupted", 5), "damaged": ("damaged", 0), "new": ("interrupted", 0)}
+    assert len(drawn([list_table(rows_for(list_runs(tmp_path), 2000.0))])) == 4

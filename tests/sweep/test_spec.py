@@ -131,6 +131,7 @@ def test_names_that_could_leave_the_runs_folder_or_confuse_a_shell(name: str) ->
         ({"task": "clasification"}, "task", "Did you mean 'classification'?"),
         ({"split": {"test": 1.0}}, "split.test", "1.0 is not below 1"),
         ({"split": {"folds": 2.5}}, "split.folds", "2.5 is not a whole number"),
+        ({"budget": {"trials": "1e3"}}, "budget.trials", "'1e3' is not a whole number; write 1000"),
         ({"preprocessing": {"numeric": "standrd"}}, "preprocessing.numeric", "not one of: standard, quantile, none"),
         ({"preprocessing": {"categorical": ["one-hot", "x"]}}, "preprocessing.categorical[1]", "'x' is not one of"),
         ({"preprocessing": {"pca": [None, 0]}}, "preprocessing.pca[1]", "0 is below 1"),

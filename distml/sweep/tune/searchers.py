@@ -4,9 +4,12 @@ import itertools
 import json
 import logging
 import math
-from collections.abc import Mapping
+import zlib
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Literal
 
+import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from ray.tune.search import Searcher
@@ -49,10 +52,14 @@ class TuneSearcher:
         space: all parameters; fixed ones are added to each proposal.
         takes_evaluated_points: it learns earlier trials by `add_evaluated_point`; any other one is asked and
             told again in the journal's order, which brings a seeded searcher to the same state.
+        prepare: called with a trial's name before that trial is asked for.
     """
 
-    def __init__(self, searcher: Searcher, space: Space, takes_evaluated_points: bool = False) -> None:
-        self._searcher = searcher
+    def __init__(
+        self, searcher: Searcher, space: Space, takes_evaluated_points: bool = False,
+        prepare: Callable[[str], None] = lambda trial: None,
+    ) -> None:  # fmt: skip
+        self._searcher, self._prepare = searcher, prepare
         self._fixed = {name: domain.value for name, domain in space.items() if isinstance(domain, Fixed)}
         self._options = {name: domain.options for name, domain in space.items() if isinstance(domain, Choice)}
         self._takes_evaluated_points = takes_evaluated_points
@@ -61,6 +68,7 @@ class TuneSearcher:
         self._last: dict[str, tuple[int, float]] = {}
 
     def suggest(self, trial: str) -> Mapping[str, Value] | None:
+        self._prepare(trial)
         proposal = self._searcher.suggest(trial)
         if proposal is None or proposal == Searcher.FINISHED:
             return None
@@ -115,14 +123,24 @@ def make_searcher(algorithm: Algorithm, space: Space, *, mode: Literal["min", "m
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     logging.getLogger("ray.tune.search.optuna").setLevel(logging.ERROR)
     distributions = {name: distribution(domain) for name, domain in searched.items()}
+    if algorithm == "tpe":
+        # The liar keeps the members of one cohort, all asked for before any has a score, apart.
+        tpe = optuna.samplers.TPESampler(seed=seed, constant_liar=True)
+        searcher = OptunaSearch(distributions, metric=_SCORE, mode=mode, sampler=tpe)
+        return TuneSearcher(searcher, space, takes_evaluated_points=True, prepare=partial(_seed_for, tpe, seed))
     samplers = {
         "random": lambda: optuna.samplers.RandomSampler(seed=seed),
-        # The liar keeps the members of one cohort, all asked for before any has a score, apart.
-        "tpe": lambda: optuna.samplers.TPESampler(seed=seed, constant_liar=True),
         "evolution": lambda: optuna.samplers.NSGAIISampler(seed=seed, population_size=20),
     }
-    searcher = OptunaSearch(distributions, metric=_SCORE, mode=mode, sampler=samplers[algorithm]())
-    return TuneSearcher(searcher, space, takes_evaluated_points=algorithm == "tpe")
+    return TuneSearcher(OptunaSearch(distributions, metric=_SCORE, mode=mode, sampler=samplers[algorithm]()), space)
+
+
+def _seed_for(sampler: optuna.samplers.TPESampler, seed: int, trial: str) -> None:
+    """Give each trial draws of its own: a sampler that is told earlier trials, not asked for them again, would begin
+    its one sequence anew when a sweep goes on, and repeat the first of them."""
+    drawn = np.random.SeedSequence([seed, zlib.crc32(trial.encode())]).generate_state(2)
+    for generator, state in zip((sampler._rng, sampler._random_sampler._rng), drawn, strict=True):
+        generator.rng.seed(int(state))
 
 
 def grid_points(name: str, domain: Domain) -> tuple[Value, ...]:

@@ -66,6 +66,17 @@ def test_going_on_is_as_if_it_had_never_stopped(algorithm: Algorithm) -> None:
     assert run(resumed, 30, 60) == undisturbed[30:]
 
 
+def test_tpe_goes_on_without_asking_for_earlier_trials_again() -> None:
+    earlier = run(make_searcher("tpe", SPACE, mode="max", seed=3), 0, 6)
+    for resumes in (1, 2):
+        resumed = make_searcher("tpe", SPACE, mode="max", seed=3)
+        for number, params in enumerate(earlier):
+            resumed.recall(f"t{number:04d}", params)
+            resumed.complete(f"t{number:04d}", score(params), failed=number == 2)
+        earlier += run(resumed, len(earlier), len(earlier) + 6)
+        assert len({params["lr"] for params in earlier}) == 6 * (1 + resumes)
+
+
 def test_tpe_learns_from_trials_of_an_earlier_run() -> None:
     """After 60 recalled trials its proposals lie nearer to the best than chance would have them."""
     before = run(make_searcher("random", SPACE, mode="max", seed=5), 0, 60)
