@@ -293,11 +293,16 @@ def rerun(name: Name, trial: Trial, runs: Runs = Path("runs"), debug: Debug = Fa
 
 
 @app.command()
-def doctor(runs: Runs = Path("runs"), as_: As = Format.table) -> None:
-    """Check this machine, and say what to mend."""
+def doctor(runs: Runs = Path("runs"), address: Address = None, as_: As = Format.table) -> None:
+    """Check this machine, or with --address all of a cluster, and say what to mend."""
     from distml.report import doctor
 
-    findings = doctor.examine(runs)
+    if address:
+        from distml.report.cluster import examine_cluster
+
+        findings = examine_cluster(address, runs)
+    else:
+        findings = doctor.examine(runs)
     if as_ is Format.table:
         _show(*doctor.findings_lines(findings))
     else:
@@ -307,18 +312,26 @@ def doctor(runs: Runs = Path("runs"), as_: As = Format.table) -> None:
 
 
 @app.command()
-def devices(as_: As = Format.table) -> None:
-    """List this machine's GPUs and MIG slices."""
+def devices(address: Address = None, as_: As = Format.table) -> None:
+    """List this machine's GPUs and MIG slices, or with --address those of a cluster."""
     from distml.report import devices
 
-    nodes = [devices.this_node()]
+    silent: list[str] = []
+    if address:
+        from distml.report.cluster import nodes_of
+
+        nodes, silent = nodes_of(address)
+    else:
+        nodes = [devices.this_node()]
     if as_ is Format.json:
         _print_json(devices.nodes_json(nodes))
     elif as_ is Format.csv:
         _print_rows(devices.devices_rows(nodes), as_)
     else:
         _show(*devices.devices_lines(nodes))
-    if nodes[0].inventory.faults:
+    for line in silent:
+        typer.echo(line, err=True)
+    if silent or any(node.inventory.faults for node in nodes):
         raise typer.Exit(1)
 
 

@@ -26,7 +26,7 @@ CARDS: dict[str, list[Card]] = {
     "a100": [a100("GPU-a100", {0: "3g.20gb", 1: "2g.10gb", 2: "1g.5gb", 3: "1g.5gb"})],
     "cpu": [],
 }
-CPUS = {"head": 1, "ws-3090": 8, "a100": 8, "cpu": 2}  # more than there may be: what Ray is told, not what there is
+CPUS = {"head": 1, "ws-3090": 8, "a100": 4, "cpu": 2}  # more than there may be: what Ray is told, not what there is
 DISTML = Path(sys.executable).with_name("distml")
 
 
@@ -59,17 +59,20 @@ def start(folder: Path, port: int, dashboard_port: int) -> None:
 
 
 def stop() -> None:
-    for name in reversed(CARDS):
-        node(name, "stop")
+    head, *others = CARDS
+    ending = [subprocess.Popen([DISTML, "node", "stop", f"--name={name}"]) for name in others]
+    failed = any([process.wait() for process in ending])
+    subprocess.run([DISTML, "node", "stop", f"--name={head}"], check=True)
+    if failed:
+        sys.exit(1)
 
 
-def node(name: str, *arguments: str, library: Path | None = None, machine: Path | None = None) -> None:
+def node(name: str, *arguments: str, library: Path, machine: Path) -> None:
     """`distml node ...` as on a machine of that name; library, machine: the stand-in and what it says."""
     environment = dict(os.environ)
     environment.pop("CUDA_VISIBLE_DEVICES", None)
-    if library and machine:
-        path = filter(None, [str(library), environment.get("LD_LIBRARY_PATH")])
-        environment |= {"LD_LIBRARY_PATH": ":".join(path), "NVML_STANDIN": str(machine)}
+    path = filter(None, [str(library), environment.get("LD_LIBRARY_PATH")])
+    environment |= {"LD_LIBRARY_PATH": ":".join(path), "NVML_STANDIN": str(machine)}
     subprocess.run([DISTML, "node", *arguments, f"--name={name}"], check=True, env=environment)
 
 

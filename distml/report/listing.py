@@ -66,7 +66,7 @@ def status_json(sweep: LoadedSweep) -> dict[str, Any]:
         "best": sweep.best and sweep.best.trial,
         "cohorts": [_cohort(sweep, members) for members in _running(sweep)],
         "waiting": [{"trial": trial.trial, "family": trial.family, "why": why} for trial, why in _waiting(sweep)],
-        "families_waiting": _idle(sweep),
+        "families_waiting": sweep.folder.waiting() if sweep.state == "running" else {},
         "families_stopped": record.families_stopped,
     }
 

@@ -75,6 +75,12 @@ def labels_of(host: str, part: Part) -> dict[str, str]:
     return labels | {f"{_DEVICE}{number}": uuid for number, uuid in enumerate(part.devices.uuids)}
 
 
+def host_of(row: Mapping[str, Any]) -> str:
+    """The name of the machine that one of Ray's nodes stands on."""
+    name = (row.get("Labels") or {}).get(_HOST) or row.get("NodeManagerHostname") or row["NodeManagerAddress"]
+    return str(name)
+
+
 def nodes_from(rows: Iterable[Mapping[str, Any]]) -> tuple[Node, ...]:
     """The nodes that are alive, from what `ray.nodes()` tells; devices that carry no label are of class 'gpu'."""
     nodes = []
@@ -82,8 +88,9 @@ def nodes_from(rows: Iterable[Mapping[str, Any]]) -> tuple[Node, ...]:
         if not row["Alive"]:
             continue
         labels, has = row.get("Labels") or {}, row["Resources"]
-        name = labels.get(_HOST) or row.get("NodeManagerHostname") or row["NodeManagerAddress"]
-        nodes.append(Node(name, int(has.get("CPU", 0)), _devices(labels, int(has.get("GPU", 0))), _CLASS in labels))
+        nodes.append(
+            Node(host_of(row), int(has.get("CPU", 0)), _devices(labels, int(has.get("GPU", 0))), _CLASS in labels)
+        )
     return tuple(sorted(_agreed(nodes), key=lambda node: (node.name, node.devices.name if node.devices else "")))
 
 

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -36,6 +37,7 @@ _SETTINGS = {
     "RAY_AUTH_MODE": "token",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # a trial that asked for no GPU sees none
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_enable_worker_prestart": "0",  # else a process for each core, of which a sweep may need few
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
 }
 
@@ -169,15 +171,16 @@ def start(request: Request, parts: Sequence[Part]) -> list[Started]:
         raise DistmlError(f"{request.name} runs already, process {running[0].pid}; end it with: {_stop(request.name)}")
     _ensure_token(request)
     started: list[Started] = []
-    waited: list[tuple[Started, subprocess.Popen[bytes]]] = []
+    starting: deque[tuple[Started, subprocess.Popen[bytes]]] = deque()
+    at_once = max(1, (psutil.cpu_count() or 1) // 2)  # Ray gives a raylet 30 s to be up, whoever else is starting
     try:
         for command in commands(request, parts, memory_here()):
-            waited.append(_launch(command, state.folder / f"{request.name}-{command.part}.log"))
-            started.append(waited[-1][0])
+            if len(starting) >= at_once or len(started) == 1:  # the first is a head, which the others join
+                _wait_until_up(*starting.popleft())
+            starting.append(_launch(command, state.folder / f"{request.name}-{command.part}.log"))
+            started.append(starting[-1][0])
             state.write(started)  # before it is up: `node stop` must find what a Ctrl-C leaves behind
-            if len(started) == 1:  # a head, which the others join
-                _wait_until_up(*waited[0])
-        for one in waited[1:]:
+        for one in starting:
             _wait_until_up(*one)
     except BaseException:
         _end(started)
@@ -208,8 +211,9 @@ def _words(part: Part) -> str:
 def stop(name: str) -> list[Started]:
     """End what `start` started under this name, and nothing else; what had not ended by itself before."""
     state = _State(name)
-    running = [one for one in state.read() if one.process is not None]
-    _end(running)
+    known = state.read()
+    running = [one for one in known if one.process is not None]
+    _end(known)
     state.forget()
     return running
 
@@ -256,15 +260,14 @@ def _cause(said: str) -> str:
 
 
 def _end(started: Sequence[Started]) -> None:
-    """Ask them to end, those that joined before the head; kill those that do not."""
-    for one in reversed(started):
-        process = one.process
-        if process is None:
-            continue
-        below = _below(process)
-        with contextlib.suppress(psutil.Error):
-            process.terminate()
-        _, alive = psutil.wait_procs([process], timeout=_STOP_SECONDS)
+    """Ask them to end, those that joined before the first, which may be a head; kill those that do not."""
+    for some in (started[1:], started[:1]):
+        processes = [process for one in some if (process := one.process) is not None]
+        below = [child for process in processes for child in _below(process)]
+        for process in processes:
+            with contextlib.suppress(psutil.Error):
+                process.terminate()
+        _, alive = psutil.wait_procs(processes, timeout=_STOP_SECONDS)
         _, below_alive = psutil.wait_procs(below, timeout=5)
         for left in (*alive, *below_alive):
             with contextlib.suppress(psutil.Error):

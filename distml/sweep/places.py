@@ -135,13 +135,13 @@ class Places:
         suited = [state for state in self._states if self._share(wish, state.node) is not None]
         if not suited:
             return f"for {_said(wish)}; there is none now"
-        if all(state.cpus < wish.cpus for state in suited):
-            most = max(suited, key=lambda state: state.cpus)
+        most = max(suited, key=lambda state: state.cpus)
+        if any(self._has_devices(state, wish) for state in suited):
             return f"for {_cpus(wish.cpus)} beside a GPU; the most free are {most.cpus} on {most.node.name}"
         if wish.memory_mib is not None:
-            need = Need(wish.memory_mib)
-            reason = pack({family: need}, list(_rooms(self._states))).waiting.get(family)
-            return reason or f"needs {wish.memory_mib / 1024:.1f} GiB; it is free only where no CPU is"
+            return pack({family: Need(wish.memory_mib)}, list(_rooms(suited))).waiting.get(
+                family, f"for {_said(wish)}; each device is shared by as many as it holds"
+            )
         if wish.whole == 1:
             count = sum(len(state.free) for state in suited)
             return f"for {_said(wish)}; {f'all {count} are' if count > 1 else 'the only one is'} taken"
@@ -171,8 +171,12 @@ class Places:
                 part = self._share(wish, state.node)
                 if part is None or part.device_class != devices.name or state.cpus < wish.cpus:
                     continue
-                if len(_devices(state, wish, part)) == max(1, wish.whole):
+                if self._has_devices(state, wish):
                     yield state, part
+
+    def _has_devices(self, state: _State, wish: Wish) -> bool:
+        part = self._share(wish, state.node)
+        return part is not None and len(_devices(state, wish, part)) == max(1, wish.whole)
 
     def _share(self, wish: Wish, node: Node) -> Share | None:
         if node.devices is None:
