@@ -62,7 +62,7 @@ def run_sweep(
             ready = side.submit(_get_ready, checked)
             try:
                 with ray_session(address, dashboard=dashboard, verbose=verbose) as session:
-                    check_resources(spec, session)
+                    check_resources(spec, session.cluster)
                     variants = ready.result()
                     from distml.sweep.driver import Driver
 
