@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from distml.hardware.packing import RAY_UNITS, Need, Share, Slot, pack
+from distml.sweep.candidates import Candidates, Rank
 from distml.sweep.cluster import Cluster, Node
 from distml.sweep.wish import Wish, in_order, share
 
@@ -40,10 +41,11 @@ class _State:
     node: Node
     cpus: int
     free: list[int] = field(default_factory=list)  # of each device, in Ray's units
+    number: int = 0  # among the nodes
 
     @classmethod
-    def of(cls, node: Node) -> "_State":
-        return cls(node, node.cpus, [RAY_UNITS] * len(node.devices.uuids) if node.devices else [])
+    def of(cls, node: Node, number: int = 0) -> "_State":
+        return cls(node, node.cpus, [RAY_UNITS] * len(node.devices.uuids) if node.devices else [], number)
 
 
 @dataclass(frozen=True)
@@ -61,14 +63,12 @@ class Places:
     def __init__(self, wishes: Mapping[str, Wish], cluster: Cluster) -> None:
         self._wishes = wishes
         self._taken: dict[str, _Taken] = {}
-        self._full: set[Wish] = set()  # those for which nothing was free when last asked
         self.update(cluster)
 
     def update(self, cluster: Cluster) -> None:
         """The nodes that are there now. What stands on one that went counts no more."""
         self._cluster = cluster
-        self._states = [_State.of(node) for node in cluster.nodes]
-        self._full.clear()
+        self._states = [_State.of(node, number) for number, node in enumerate(cluster.nodes)]
         self._any_gpu = any(wish.any_gpu for wish in self._wishes.values())
         self._apart = self._any_gpu and any(not (node.apart and node.devices) for node in cluster.nodes)
         self._shares = {
@@ -76,9 +76,11 @@ class Places:
             for wish in set(self._wishes.values())
             if wish.any_gpu
         }
+        self._candidates = {wish: self._line_up(wish) for wish in set(self._wishes.values())}
         taken, self._taken = self._taken, {}
+        here = {state.node: state for state in reversed(self._states)}
         for cohort, one in taken.items():
-            state = next((state for state in self._states if state.node == one.state.node), None)
+            state = here.get(one.state.node)
             if state is not None and all(state.free[device] >= one.units for device in one.devices):
                 self._book(cohort, state, one.cpus, one.devices, one.units, one.placement)
 
@@ -113,7 +115,7 @@ class Places:
         one.state.cpus += one.cpus
         for device in one.devices:
             one.state.free[device] += one.units
-        self._full.clear()
+        self._changed(one.state)
 
     def clear(self) -> None:
         """Nothing trains any more."""
@@ -155,24 +157,40 @@ class Places:
 
     def _find(self, wish: Wish) -> tuple[_State, Share | None] | None:
         """Where a cohort fits, and its share of a device there."""
-        if wish in self._full:
+        number = self._candidates[wish].first()
+        if number is None:
             return None
-        found = next(self._candidates(wish), None)
-        if found is None:
-            self._full.add(wish)
-        return found
+        state = self._states[number]
+        return state, self._share(wish, state.node) if wish.any_gpu else None
 
-    def _candidates(self, wish: Wish) -> Iterator[tuple[_State, Share | None]]:
+    def _line_up(self, wish: Wish) -> Candidates:
+        """The nodes that suit a wish, in the order in which they are to be tried."""
         if not wish.any_gpu:
-            yield from ((state, None) for state in self._for_cores() if self._cores_free(state) >= wish.cpus)
-            return
-        for devices, _ in in_order(wish, self._cluster.device_classes):
-            for state in self._states:
-                part = self._share(wish, state.node)
-                if part is None or part.device_class != devices.name or state.cpus < wish.cpus:
-                    continue
-                if self._has_devices(state, wish):
-                    yield state, part
+            return Candidates(
+                [state.number for state in self._states if self._shares_cores(state.node)],
+                lambda number: self._rank_for_cores(self._states[number]),
+                lambda number: self._cores_free(self._states[number]) >= wish.cpus,
+            )
+        order = {devices.name: n for n, (devices, _) in enumerate(in_order(wish, self._cluster.device_classes))}
+        ranks: dict[int, Rank] = {
+            state.number: (order[part.device_class], state.number)
+            for state in self._states
+            if (part := self._share(wish, state.node)) is not None and part.device_class in order
+        }
+        return Candidates(
+            ranks,
+            ranks.__getitem__,
+            lambda number: self._states[number].cpus >= wish.cpus and self._has_devices(self._states[number], wish),
+        )
+
+    @staticmethod
+    def _rank_for_cores(state: _State) -> Rank:
+        """Nodes without devices first, of those the one with the most cores free."""
+        return len(state.free), -state.cpus, state.number
+
+    def _changed(self, state: _State) -> None:
+        for candidates in self._candidates.values():
+            candidates.changed(state.number)
 
     def _has_devices(self, state: _State, wish: Wish) -> bool:
         part = self._share(wish, state.node)
@@ -183,11 +201,6 @@ class Places:
             return None
         part = self._shares[wish][node.devices]
         return part if part.slots else None
-
-    def _for_cores(self) -> Iterable[_State]:
-        """Nodes for cohorts without a GPU, those without devices first."""
-        states = [state for state in self._states if self._shares_cores(state.node)]
-        return sorted(states, key=lambda state: (len(state.free), -state.cpus))
 
     def _shares_cores(self, node: Node) -> bool:
         """Whether a node's cores are for cohorts without a GPU, too: not those that belong to devices, unless no
@@ -217,6 +230,7 @@ class Places:
         state.cpus -= cpus
         for device in devices:
             state.free[device] -= units
+        self._changed(state)
         self._taken[cohort] = _Taken(state, cpus, tuple(devices), units, placement)
 
     def _size(self, wish: Wish) -> tuple[bool, float, int]:
