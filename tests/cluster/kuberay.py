@@ -1,7 +1,8 @@
 """The fields that cluster/kubernetes uses, as a JSON schema: those of KubeRay's `ray.io/v1` and of Kubernetes' pods.
 
-Written after https://ray-project.github.io/kuberay/reference/api/ (KubeRay 1.7). The real definitions have 800,000 characters a
-kind, nearly all of them Kubernetes' pods; with a folder of them, test_kubernetes.py holds the files to these, too.
+Written after https://ray-project.github.io/kuberay/reference/api/ (KubeRay 1.7). The real definitions have a million
+characters a kind, nearly all of them Kubernetes' pods; with a folder of them, test_kubernetes.py holds the files to
+these, too.
 """
 
 from typing import Any

@@ -116,7 +116,9 @@ def test_a_worker_starts_as_a_node_of_distml(tmp_path: Path) -> None:
             "pod: distml node start --address distml-head-svc.default.svc.cluster.local:6379 --host 10.42.0.7 --block\n"
         )
         for probe in ("readinessProbe", "livenessProbe"):
-            command = container[probe]["exec"]["command"]
-            alive = subprocess.run(command[:-1] + [command[-1].replace("raylet", "bash")], check=False)
-            gone = subprocess.run(command[:-1] + [command[-1].replace("raylet", "no-such-thing")], check=False)
+            *shell, line = container[probe]["exec"]["command"]
+            alive, gone = (
+                subprocess.run([*shell, line.replace("raylet", name)], check=False)
+                for name in ("bash", "no-such-thing")
+            )
             assert (alive.returncode, gone.returncode) == (0, 1)
