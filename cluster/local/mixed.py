@@ -61,7 +61,7 @@ def start(folder: Path, port: int, dashboard_port: int) -> None:
 def stop() -> None:
     head, *others = CARDS
     ending = [subprocess.Popen([DISTML, "node", "stop", f"--name={name}"]) for name in others]
-    failed = any([process.wait() for process in ending])
+    failed = sum(process.wait() != 0 for process in ending)  # all are waited for
     subprocess.run([DISTML, "node", "stop", f"--name={head}"], check=True)
     if failed:
         sys.exit(1)

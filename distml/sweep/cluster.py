@@ -44,6 +44,10 @@ class Cluster:
         return sum(node.cpus for node in self.nodes)
 
     @property
+    def machines(self) -> set[str]:
+        return {node.name for node in self.nodes}
+
+    @property
     def gpus(self) -> int:
         """Devices, whole cards and slices alike."""
         return sum(len(node.devices.uuids) for node in self.nodes if node.devices)

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import platform
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import psutil
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from distml.errors import DistmlError
 from distml.hardware.devices import Inventory, list_devices
 from distml.sweep.cluster import host_of
 from distml.sweep.session import ray_session
@@ -35,20 +37,41 @@ class Heard(Generic[Answer]):
 
 
 def ask_each(address: str, question: Callable[..., Answer], *arguments: Any) -> list[Heard[Answer]]:
-    """Put a question to each machine of the Ray at that address, all at once; one that several raylets share is asked
-    once. Raises DistmlError where there is no such Ray."""
+    """Put a question to each machine of the Ray at that address. Raises DistmlError where there is no such Ray."""
     with ray_session(address, dashboard=False, verbose=False):
-        ids = {host_of(row): row["NodeID"] for row in reversed(ray.nodes()) if row["Alive"]}
-        remote = ray.remote(num_cpus=0, max_retries=0)(question)
-        asked = time.time()
-        references = {
-            name: remote.options(scheduling_strategy=NodeAffinitySchedulingStrategy(ids[name], soft=False)).remote(
-                *arguments
-            )
-            for name in sorted(ids)
-        }
-        ray.wait(list(references.values()), num_returns=len(references), timeout=_SECONDS, fetch_local=False)
-        return [_heard(name, reference, asked) for name, reference in references.items()]
+        return ask_all(question, *arguments)
+
+
+def ask_all(question: Callable[..., Answer], *arguments: Any) -> list[Heard[Answer]]:
+    """Put a question to each machine of the Ray to which this process is connected, to all at once; one that several
+    raylets share is asked once."""
+    ids = {host_of(row): row["NodeID"] for row in reversed(ray.nodes()) if row["Alive"]}
+    remote = ray.remote(num_cpus=0, max_retries=0)(question)
+    asked = time.time()
+    references = {
+        name: remote.options(scheduling_strategy=NodeAffinitySchedulingStrategy(ids[name], soft=False)).remote(
+            *arguments
+        )
+        for name in sorted(ids)
+    }
+    ray.wait(list(references.values()), num_returns=len(references), timeout=_SECONDS, fetch_local=False)
+    return [_heard(name, reference, asked) for name, reference in references.items()]
+
+
+def check_shared(folder: Path) -> None:
+    """Raise DistmlError where a machine does not see this machine's folder: what is to be gone on from lies there."""
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".shared-") as probe:
+        heard = ask_all(_sees, Path(probe))
+    blind = [one.machine for one in heard if one.answer is False]
+    if blind:
+        raise DistmlError(
+            f"{folder} is not the same folder on {', '.join(blind)}: "
+            "choose one that all machines share, by the same path, with --runs DIR"
+        )
+
+
+def _sees(folder: Path) -> bool:
+    return folder.is_dir() and os.access(folder, os.W_OK)
 
 
 def _heard(name: str, reference: "ray.ObjectRef[Answer]", asked: float) -> Heard[Answer]:

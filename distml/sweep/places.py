@@ -5,7 +5,7 @@ cohort waits inside Ray while another could train.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from distml.hardware.packing import RAY_UNITS, Need, Share, Slot, pack
 from distml.sweep.candidates import Candidates, Rank
@@ -61,7 +61,7 @@ class Places:
     """The account of one sweep. Args: wishes: family -> what one of its cohorts asks for."""
 
     def __init__(self, wishes: Mapping[str, Wish], cluster: Cluster) -> None:
-        self._wishes = wishes
+        self._wishes = dict(wishes)
         self._taken: dict[str, _Taken] = {}
         self.update(cluster)
 
@@ -71,18 +71,35 @@ class Places:
         self._states = [_State.of(node, number) for number, node in enumerate(cluster.nodes)]
         self._any_gpu = any(wish.any_gpu for wish in self._wishes.values())
         self._apart = self._any_gpu and any(not (node.apart and node.devices) for node in cluster.nodes)
-        self._shares = {
-            wish: {node.devices: share(wish, node.devices) for node in cluster.nodes if node.devices}
-            for wish in set(self._wishes.values())
-            if wish.any_gpu
-        }
-        self._candidates = {wish: self._line_up(wish) for wish in set(self._wishes.values())}
+        self._share_out()
         taken, self._taken = self._taken, {}
         here = {state.node: state for state in reversed(self._states)}
         for cohort, one in taken.items():
             state = here.get(one.state.node)
             if state is not None and all(state.free[device] >= one.units for device in one.devices):
                 self._book(cohort, state, one.cpus, one.devices, one.units, one.placement)
+
+    def _share_out(self) -> None:
+        self._shares = {
+            wish: {node.devices: share(wish, node.devices) for node in self._cluster.nodes if node.devices}
+            for wish in set(self._wishes.values())
+            if wish.any_gpu
+        }
+        self._candidates = {wish: self._line_up(wish) for wish in set(self._wishes.values())}
+
+    def outgrown(self, cohort: str, family: str) -> bool:
+        """One member alone ran out of memory on its device: whether there is a larger slot, which it gets next time."""
+        taken = self._taken[cohort]
+        devices = taken.state.node.devices
+        if not taken.placement.on_gpu or devices is None or devices.memory_mib is None:
+            return False
+        slot_mib = taken.placement.memory_mib or devices.memory_mib
+        wish = replace(self._wishes[family], too_small_mib=slot_mib)
+        if not in_order(wish, self._cluster.device_classes):
+            return False
+        self._wishes[family] = wish
+        self._share_out()
+        return True
 
     @property
     def slots(self) -> int:

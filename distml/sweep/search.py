@@ -212,8 +212,11 @@ class Search:
             self._journal(self._applied({**event, "slot": kind} if kind else event))
         return order
 
-    def on_results(self, cohort: str, results: Sequence[RungResult], now: float) -> Reply:
-        """Take a rung's results in; say who goes, who comes, and whether the cohort ends."""
+    def on_results(self, cohort: str, results: Sequence[RungResult], now: float, outgrown: bool = False) -> Reply:
+        """Take a rung's results in; say who goes, who comes, and whether the cohort ends.
+
+        outgrown: a member that found no memory, alone as it was, finds more elsewhere.
+        """
         running = self._running[cohort]
         family = self._families[running.family]
         family.reported_ns += _ns(now) - _ns(running.since)
@@ -227,7 +230,8 @@ class Search:
             rung = {"event": "rung", "cohort": cohort, **vars(result)}
             del rung["failure"]
             events += self._applied(rung)
-        release = self._take_back(cohort, results, events) if len(running.members) > 1 else []
+        alone = len(running.members) == 1
+        release = [] if alone and not outgrown else self._take_back(cohort, results, events)
         taken_back = frozenset(release)
         for result in results:
             if result.trial in taken_back:
@@ -238,7 +242,9 @@ class Search:
                 running.members.discard(result.trial)
                 release.append(result.trial)
         admit: list[Member] = []
-        if family.stopped is not None:
+        if outgrown and release:
+            running.members.clear()  # this slot is too small for any
+        elif family.stopped is not None:
             release += running.members
             running.members.clear()
         elif not self._closing and not self._should_yield(family, now):
@@ -409,7 +415,7 @@ class Search:
         """Members that found no memory beside the others: not to blame, they train again in smaller cohorts."""
         running = self._running[cohort]
         without = [result for result in results if result.failure is not None and result.failure.kind == "memory"]
-        if without:
+        if without and len(running.members) > 1:
             family = self._families[running.family]
             family.sizes[running.kind] = max(1, min(family.size(running.kind), len(running.members)) // 2)
         for result in without:

@@ -66,7 +66,8 @@ def ray_session(address: str | None, *, dashboard: bool, verbose: bool) -> Itera
     try:
         try:
             if address is None:
-                devices = local_devices()
+                classes = local_devices()
+                devices, idle = next(iter(classes), None), classes[1:]
                 with _small_and_on_loopback(verbose), _visible(devices):
                     context = ray.init(
                         include_dashboard=dashboard, dashboard_host=LOOPBACK, _node_ip_address=LOOPBACK,
@@ -75,6 +76,7 @@ def ray_session(address: str | None, *, dashboard: bool, verbose: bool) -> Itera
                     )  # fmt: skip
                 cluster = Cluster((Node(platform.node(), int(ray.cluster_resources().get("CPU", 0)), devices),))
             else:
+                idle = []
                 context = connect(address, verbose)
                 cluster = current_cluster()
         except DistmlError:
@@ -84,7 +86,7 @@ def ray_session(address: str | None, *, dashboard: bool, verbose: bool) -> Itera
             raise DistmlError(f"Ray {where} did not answer: {error}\n  what to try: distml doctor") from error
         yield Session(
             is_local=address is None,
-            place=_place(address, cluster),
+            place=_place(address, cluster) + _left_idle(idle),
             cluster=cluster,
             dashboard=f"http://{context.dashboard_url}" if context.dashboard_url else None,
             scratch=scratch,
@@ -115,7 +117,8 @@ def current_cluster() -> Cluster:
 
 def this_machine() -> Cluster:
     """What a Ray of this machine's own would have."""
-    return Cluster((Node(platform.node(), psutil.cpu_count() or 1, local_devices()),))
+    devices = next(iter(local_devices()), None)
+    return Cluster((Node(platform.node(), psutil.cpu_count() or 1, devices),))
 
 
 def seen_from(address: str) -> Cluster:
@@ -124,15 +127,22 @@ def seen_from(address: str) -> Cluster:
         return session.cluster
 
 
-def local_devices() -> DeviceClass | None:
-    """This machine's devices that a Ray of its own uses; of several classes that with the most memory."""
+def local_devices() -> list[DeviceClass]:
+    """This machine's classes of device, that with the most memory first: a Ray of its own uses those alone."""
     try:
         ctypes.CDLL("libnvidia-ml.so.1")
     except OSError:  # the quickest way to know, for most machines have none
-        return None
+        return []
     inventory = list_devices()
     classes = narrowed(device_classes(inventory), inventory, os.environ.get("CUDA_VISIBLE_DEVICES"))
-    return max(classes, key=lambda one: len(one.uuids) * (one.memory_mib or 0), default=None)
+    return sorted(classes, key=lambda one: -len(one.uuids) * (one.memory_mib or 0))
+
+
+def _left_idle(classes: list[DeviceClass]) -> str:
+    if not classes:
+        return ""
+    names = " and ".join(f"{len(one.uuids)} x {one.name}" for one in classes)
+    return f" ({names} idle: distml node start --head would use all)"
 
 
 @contextlib.contextmanager

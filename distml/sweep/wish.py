@@ -16,6 +16,7 @@ class Wish:
 
     cpus: int
     gpu: Gpu = "none"  # 'none', 'auto', '6GiB', 'mig:1g.10gb', 'mig:any', a fraction of a device, a number of them
+    too_small_mib: int = 0  # of a slot on which one member alone ran out of memory
 
     @property
     def any_gpu(self) -> bool:
@@ -42,7 +43,22 @@ class Wish:
 
 
 def share(wish: Wish, devices: DeviceClass) -> Share:
-    """The share of a class's devices that a cohort takes. None of one that does not suit: 0 slots, and why."""
+    """The share of a class's devices that a cohort takes. None of one that does not suit: 0 slots, and why.
+
+    What was too small is not tried again: who asked for a part of a device gets a larger one.
+    """
+    found = _asked_share(wish, devices)
+    if not wish.too_small_mib or not found.slots or devices.memory_mib is None:
+        return found
+    if devices.memory_mib // found.slots > wish.too_small_mib:
+        return found
+    if wish.whole:
+        reason = f"{devices.name} has {devices.memory_mib / 1024:.1f} GiB, on which one member ran out of memory"
+        return Share(devices.name, 0, len(devices.uuids), reason)
+    return share_of(Need(wish.too_small_mib + 1), devices)
+
+
+def _asked_share(wish: Wish, devices: DeviceClass) -> Share:
     name, count = devices.name, len(devices.uuids)
     memory_mib = wish.memory_mib
     if memory_mib is not None and devices.memory_mib is None:

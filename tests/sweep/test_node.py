@@ -125,3 +125,23 @@ def test_devices_that_the_variable_leaves_out_are_left_out() -> None:
     assert narrowed([rtx_3090s()], inventory, None) == (rtx_3090s(),)
     with pytest.raises(DistmlError, match="'GPU-' is not one usable device"):
         narrowed([rtx_3090s()], inventory, "GPU-")
+
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_guide_to_a_cluster_by_hand_does_what_it_says(tmp_path: Path) -> None:
+    guide = (ROOT / "cluster" / "local" / "README.md").read_text()
+    commands = [line for line in guide.splitlines() if line.startswith("distml node start")]
+    assert len(commands) == 2
+    (tmp_path / ".ray").mkdir()
+    for command in commands:
+        words = shlex.split(command, comments=True)[1:]
+        shown = distml(tmp_path, *words, "--dry-run")
+        assert shown.returncode == 0, shown.stderr
+        assert f"--node-ip-address={words[-1]}" in shown.stdout
+
+
+def test_the_guides_sweep_has_no_mistakes(tmp_path: Path) -> None:
+    file = ROOT / "cluster" / "local" / "sweep.yaml"
+    assert "no mistakes" in distml(tmp_path, "validate", str(file), "--runs", str(tmp_path)).stdout

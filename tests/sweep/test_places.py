@@ -174,3 +174,20 @@ def test_a_ray_without_labels_has_devices_of_no_known_class() -> None:
     assert (node.name, node.apart, node.devices and node.devices.name) == ("10.0.0.1", False, "gpu")
     assert Places({"a": Wish(1, "6GiB")}, Cluster((node,))).kind_for("a") is None
     assert slices("1g.5gb").name == "1g.5gb"
+
+
+@pytest.mark.parametrize(
+    ("gpu", "largest_mib"), [("4GiB", 24_576), (0.25, 24_576), ("auto", 24_576), ("mig:any", 19_968), ("none", None)]
+)
+def test_who_ran_out_of_memory_alone_gets_larger_slots_up_to_the_largest(gpu: str | float, largest_mib: int) -> None:
+    cluster = mixed()
+    of = {one.name: one.memory_mib for one in cluster.device_classes}
+    places, sizes, more = Places({"a": Wish(1, gpu)}, cluster), [], True
+    while more:
+        placement = places.take("c", "a")
+        assert placement is not None
+        sizes.append(placement.memory_mib or of.get(placement.kind))
+        more = places.outgrown("c", "a")
+        places.release("c")
+    assert sizes[-1] == largest_mib
+    assert sizes == sorted(set(sizes)) if largest_mib else sizes == [None]

@@ -267,7 +267,7 @@ class CohortRun:
             return True
         if news is not None:
             self._host.take_news(cohort, news)
-        reply = self.search.on_results(cohort, results, self._clock())
+        reply = self.search.on_results(cohort, results, self._clock(), self._outgrown(cohort, results))
         if reply.end:
             self.places.release(cohort)
         if reply.end and not reply.unfinished:
@@ -276,6 +276,12 @@ class CohortRun:
             return True
         self.desk.put(cohort, reply)
         return False
+
+    def _outgrown(self, cohort: str, results: list[RungResult]) -> bool:
+        failure = results[0].failure if len(results) == 1 else None
+        if failure is None or failure.kind != "memory" or len(self.search.running[cohort]) > 1:
+            return False
+        return self.places.outgrown(cohort, self.search.record.cohorts[cohort].family)
 
     def _on_lost(self, cohort: str, error: Exception | None) -> None:
         if not self.desk.is_alive(_DESK_SECONDS):
