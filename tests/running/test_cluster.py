@@ -150,8 +150,10 @@ def test_a_sweep_uses_all_of_it_and_no_device_is_held_beyond_what_it_has(cluster
 
 
 def test_the_plan_counts_what_each_class_of_device_holds(cluster: Running) -> None:
-    file = cluster.sweep_file("planned", {"nine": "9GiB"}, trials=4)
-    shown = cluster.distml("plan", str(file), "--address", cluster.address, "--runs", cluster.runs)
+    guide = (ROOT / "cluster" / "local" / "README.md").read_text()
+    (command,) = [line for line in guide.splitlines() if line.startswith("distml plan ")]
+    words = command.replace("127.0.0.1:6379", cluster.address).split()
+    shown = cluster.distml(*words[1:], "--runs", cluster.runs)
     assert "2 x rtx-3090: 4 at once; 2 on each: memory (9.0 of 24.0 GiB)" in shown
     assert "2 x 1g.5gb: none; needs 9.0 GiB; 1g.5gb has 4.8 GiB" in shown
 
@@ -181,3 +183,15 @@ def test_the_doctor_looks_at_all_machines(cluster: Running) -> None:
 def test_a_node_that_runs_is_not_started_twice(cluster: Running) -> None:
     said = cluster.distml("node", "start", "--address", cluster.address, "--name", "cpu", expect=2)
     assert "cpu runs already" in said and "distml node stop --name cpu" in said
+
+
+def test_a_sweep_outlives_a_node(cluster: Running) -> None:
+    file = cluster.sweep_file("outlives", {"half": 0.5, "plain": "none"}, trials=24)
+    process = cluster.begin("sweep", str(file), "--address", cluster.address, "--runs", cluster.runs)
+    journal = cluster.folder / "runs" / "outlives" / "journal.jsonl"
+    wait_for(lambda: journal.exists() and journal.read_text().count('"event":"ended"') >= 3, seconds=120)
+    assert "ended: rtx-3090, cpu-only" in cluster.distml("node", "stop", "--name", "ws-3090")
+    _, err = process.communicate(timeout=240)
+    assert process.returncode == 0, err
+    board = json.loads(cluster.distml("leaderboard", "outlives", "--runs", cluster.runs, "--format", "json"))
+    assert Counter(row["state"] for row in board) == {"finished": 24}
