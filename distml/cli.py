@@ -45,7 +45,14 @@ Set = Annotated[
 ]
 Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="where runs are kept")]
 Address = Annotated[
-    str | None, typer.Option("--address", metavar="auto|HOST:PORT", help="a Ray cluster; without it Ray starts here")
+    str | None,
+    typer.Option(
+        "--address",
+        metavar="auto|HOST:PORT",
+        envvar="RAY_ADDRESS",  # which `ray job submit` sets
+        show_envvar=False,
+        help="a Ray cluster; without it this machine alone",
+    ),
 ]
 As = Annotated[Format, typer.Option("--format", help="what to print")]
 DetailAs = Annotated[DetailFormat, typer.Option("--format", help="what to print")]

@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from distml.errors import DistmlError
 from distml.hardware.devices import DeviceClass, Inventory
 
-CPU_ONLY = "cpu-only"  # the class of a part without devices
-
 
 @dataclass(frozen=True)
 class Part:
@@ -15,11 +13,6 @@ class Part:
 
     cores: int
     devices: DeviceClass | None = None
-
-    @property
-    def name(self) -> str:
-        """Its class: that of its devices, or 'cpu-only'."""
-        return self.devices.name if self.devices else CPU_ONLY
 
     @property
     def uuids(self) -> tuple[str, ...]:
@@ -34,12 +27,12 @@ def parts_of(classes: Sequence[DeviceClass], cores: int) -> tuple[Part, ...]:
     several may share a device. Cores of their own keep families without a GPU from taking those of the devices.
 
     >>> workstation = DeviceClass("rtx-3090", ("GPU-0", "GPU-1"), memory_mib=24_576, multiprocessors=82)
-    >>> [(part.name, part.cores) for part in parts_of([workstation], cores=16)]
-    [('rtx-3090', 8), ('cpu-only', 8)]
-    >>> [(part.name, part.cores) for part in parts_of([workstation], cores=2)]
-    [('rtx-3090', 2)]
-    >>> [(part.name, part.cores) for part in parts_of([], cores=16)]
-    [('cpu-only', 16)]
+    >>> [(part.cores, part.uuids) for part in parts_of([workstation], cores=16)]
+    [(8, ('GPU-0', 'GPU-1')), (8, ())]
+    >>> [(part.cores, part.uuids) for part in parts_of([workstation], cores=2)]
+    [(2, ('GPU-0', 'GPU-1'))]
+    >>> [(part.cores, part.uuids) for part in parts_of([], cores=16)]
+    [(16, ())]
     """
     devices = sum(len(one.uuids) for one in classes)
     each = max(1, cores // 2 // devices) if devices else 0

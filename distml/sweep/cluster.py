@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from distml.hardware.devices import DeviceClass
-from distml.hardware.parts import CPU_ONLY, Part
+if TYPE_CHECKING:  # a sweep on a machine without a GPU, and each of its workers, starts without them
+    from distml.hardware.devices import DeviceClass
+    from distml.hardware.parts import Part
 
+CPU_ONLY = "cpu-only"  # what stands for a class where a node has no devices
 NODE_VARIABLE = "DISTML_NODE"  # a machine's name, in the environment of all that Ray runs there
 
 # What a raylet says of itself, as Ray's labels: `distml node start` writes them, a driver reads them.
@@ -22,7 +24,7 @@ class Node:
 
     name: str  # of the machine
     cpus: int
-    devices: DeviceClass | None = None
+    devices: "DeviceClass | None" = None
     apart: bool = False  # its cores and devices stand under a Ray resource named after their class, too
 
     def resources(self, cpus: float, gpus: float) -> dict[str, float]:
@@ -53,7 +55,7 @@ class Cluster:
         return sum(len(node.devices.uuids) for node in self.nodes if node.devices)
 
     @property
-    def device_classes(self) -> tuple[DeviceClass, ...]:
+    def device_classes(self) -> "tuple[DeviceClass, ...]":
         """Each class once, with all its devices, the largest first."""
         found: dict[str, DeviceClass] = {}
         for devices in (node.devices for node in self.nodes if node.devices):
@@ -62,14 +64,19 @@ class Cluster:
         return tuple(sorted(found.values(), key=lambda one: (-(one.multiprocessors or 0), -(one.memory_mib or 0))))
 
 
-def is_slice(devices: DeviceClass) -> bool:
+def is_slice(devices: "DeviceClass") -> bool:
     """Whether a class is one of MIG slices: '1g.10gb', '1c.2g.10gb'; a card's name never begins so."""
     return re.match(r"(\d+c\.)?\d+g\.\d+gb", devices.name) is not None
 
 
-def labels_of(host: str, part: Part) -> dict[str, str]:
+def class_of(part: "Part") -> str:
+    """The name of what a part is a class of: that of its devices, or 'cpu-only'."""
+    return part.devices.name if part.devices else CPU_ONLY
+
+
+def labels_of(host: str, part: "Part") -> dict[str, str]:
     """What a raylet tells of its machine's part."""
-    labels = {_HOST: host, _CLASS: part.name}
+    labels = {_HOST: host, _CLASS: class_of(part)}
     if part.devices is None:
         return labels
     if part.devices.memory_mib is not None:
@@ -123,9 +130,11 @@ def _least(values: Iterable[int | None]) -> int | None:
     return None if None in known else min(value for value in known if value is not None)
 
 
-def _devices(labels: Mapping[str, str], count: int) -> DeviceClass | None:
+def _devices(labels: Mapping[str, str], count: int) -> "DeviceClass | None":
     if not count:
         return None
+    from distml.hardware.devices import DeviceClass
+
     uuids = tuple(labels.get(f"{_DEVICE}{number}", "") for number in range(count))
     return DeviceClass(labels.get(_CLASS, "gpu"), uuids, _number(labels.get(_MEMORY)), _number(labels.get(_SMS)))
 

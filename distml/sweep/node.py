@@ -21,7 +21,7 @@ import psutil
 from distml.errors import DistmlError, Mistake, MistakesError
 from distml.hardware.devices import device_classes, list_devices
 from distml.hardware.parts import Part, narrowed, parts_of
-from distml.sweep.cluster import NODE_VARIABLE, labels_of
+from distml.sweep.cluster import NODE_VARIABLE, class_of, labels_of
 from distml.training.processor import openblas_environment
 
 LOOPBACK = "127.0.0.1"
@@ -120,7 +120,9 @@ def commands(request: Request, parts: Sequence[Part], memory: int) -> list[Comma
     found = []
     for number, part in enumerate(parts):
         joins = request.address or (f"{request.host}:{request.port}" if number else None)
-        found.append(Command(part.name, _environment(request, part), _arguments(request, parts, number, joins, memory)))
+        found.append(
+            Command(class_of(part), _environment(request, part), _arguments(request, parts, number, joins, memory))
+        )
     return found
 
 
@@ -142,9 +144,9 @@ def _arguments(request: Request, parts: Sequence[Part], number: int, joins: str 
     first, last = _worker_ports(number, len(parts), local)
     return (
         sys.executable, "-m", "distml.sweep.ray_command", "start", *role,
-        f"--node-ip-address={request.host}", f"--node-name={request.name}/{part.name}",
+        f"--node-ip-address={request.host}", f"--node-name={request.name}/{class_of(part)}",
         f"--num-cpus={part.cores}", f"--num-gpus={len(part.uuids)}",
-        f"--resources={json.dumps({part.name: len(part.uuids) or part.cores})}", f"--labels={labels}",
+        f"--resources={json.dumps({class_of(part): len(part.uuids) or part.cores})}", f"--labels={labels}",
         f"--memory={max(memory // len(parts) - store, store)}", f"--object-store-memory={store}",
         f"--min-worker-port={first}", f"--max-worker-port={last}", "--disable-usage-stats", "--block",
     )  # fmt: skip
@@ -205,7 +207,7 @@ def said(request: Request, parts: Sequence[Part]) -> list[str]:
 
 def _words(part: Part) -> str:
     cores = f"{part.cores} CPU{'s' * (part.cores != 1)}"
-    return f"{len(part.uuids)} x {part.name} with {cores}" if part.devices else f"{cores} for what needs no GPU"
+    return f"{len(part.uuids)} x {class_of(part)} with {cores}" if part.devices else f"{cores} for what needs no GPU"
 
 
 def stop(name: str) -> list[Started]:

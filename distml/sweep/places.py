@@ -63,6 +63,7 @@ class Places:
     def __init__(self, wishes: Mapping[str, Wish], cluster: Cluster) -> None:
         self._wishes = dict(wishes)
         self._taken: dict[str, _Taken] = {}
+        self._placements: dict[str, Placement] = {}  # also of those whose node has gone
         self.update(cluster)
 
     def update(self, cluster: Cluster) -> None:
@@ -89,9 +90,9 @@ class Places:
 
     def outgrown(self, cohort: str, family: str) -> bool:
         """One member alone ran out of memory on its device: whether there is a larger slot, which it gets next time."""
-        taken = self._taken[cohort]
-        devices = taken.state.node.devices
-        if not taken.placement.on_gpu or devices is None or devices.memory_mib is None:
+        taken = self._taken.get(cohort)
+        devices = taken.state.node.devices if taken else None
+        if taken is None or not taken.placement.on_gpu or devices is None or devices.memory_mib is None:
             return False
         slot_mib = taken.placement.memory_mib or devices.memory_mib
         wish = replace(self._wishes[family], too_small_mib=slot_mib)
@@ -126,6 +127,7 @@ class Places:
 
     def release(self, cohort: str) -> None:
         """A cohort has ended."""
+        self._placements.pop(cohort, None)
         one = self._taken.pop(cohort, None)
         if one is None:
             return
@@ -136,12 +138,12 @@ class Places:
 
     def clear(self) -> None:
         """Nothing trains any more."""
-        for cohort in list(self._taken):
+        for cohort in list(self._placements):
             self.release(cohort)
 
     def of(self, cohort: str) -> Placement:
         """What a cohort was given."""
-        return self._taken[cohort].placement
+        return self._placements[cohort]
 
     def why_waiting(self, family: str) -> str | None:
         """Why the family's next cohort has no place; None where it has one."""
@@ -248,6 +250,7 @@ class Places:
         for device in devices:
             state.free[device] -= units
         self._changed(state)
+        self._placements[cohort] = placement
         self._taken[cohort] = _Taken(state, cpus, tuple(devices), units, placement)
 
     def _size(self, wish: Wish) -> tuple[bool, float, int]:

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import psutil
@@ -21,10 +21,11 @@ from ray._private.node import Node as RayNode
 from ray._raylet import Config  # type: ignore[attr-defined]  # compiled
 
 from distml.errors import DistmlError
-from distml.hardware.devices import DeviceClass, device_classes, list_devices
-from distml.hardware.parts import narrowed
 from distml.sweep.cluster import Cluster, Node, nodes_from
 from distml.training.processor import openblas_environment
+
+if TYPE_CHECKING:
+    from distml.hardware.devices import DeviceClass
 
 LOOPBACK = "127.0.0.1"
 _LOOPBACKS = (LOOPBACK, "localhost")
@@ -127,18 +128,21 @@ def seen_from(address: str) -> Cluster:
         return session.cluster
 
 
-def local_devices() -> list[DeviceClass]:
+def local_devices() -> "list[DeviceClass]":
     """This machine's classes of device, that with the most memory first: a Ray of its own uses those alone."""
     try:
         ctypes.CDLL("libnvidia-ml.so.1")
     except OSError:  # the quickest way to know, for most machines have none
         return []
+    from distml.hardware.devices import device_classes, list_devices
+    from distml.hardware.parts import narrowed
+
     inventory = list_devices()
     classes = narrowed(device_classes(inventory), inventory, os.environ.get("CUDA_VISIBLE_DEVICES"))
     return sorted(classes, key=lambda one: -len(one.uuids) * (one.memory_mib or 0))
 
 
-def _left_idle(classes: list[DeviceClass]) -> str:
+def _left_idle(classes: "list[DeviceClass]") -> str:
     if not classes:
         return ""
     names = " and ".join(f"{len(one.uuids)} x {one.name}" for one in classes)
@@ -146,7 +150,7 @@ def _left_idle(classes: list[DeviceClass]) -> str:
 
 
 @contextlib.contextmanager
-def _visible(devices: DeviceClass | None) -> Iterator[None]:
+def _visible(devices: "DeviceClass | None") -> Iterator[None]:
     """Ray hands out what its raylet's variable holds, by UUID: slices, which it knows nothing of, like cards."""
     if devices is None:
         yield

@@ -101,19 +101,19 @@ def cluster() -> Iterator[Running]:
 
 
 def test_a_sweep_uses_all_of_it_and_no_device_is_held_beyond_what_it_has(cluster: Running) -> None:
-    asked = {"half": 0.5, "nine": "9GiB", "slice": "mig:any", "plain": "none"}
-    file = cluster.sweep_file("mixed", asked, trials=56)
+    asked = {"half": 0.5, "nine": "9GiB", "large": "20GiB", "slice": "mig:any", "plain": "none"}
+    file = cluster.sweep_file("mixed", asked, trials=60)
     process = cluster.begin("sweep", str(file), "--address", cluster.address, "--runs", cluster.runs)
+    waiting = cluster.folder / "runs" / "mixed" / "waiting.json"
 
-    def waits_for_memory() -> bool:
+    def large_waits() -> bool:
         assert process.poll() is None, process.communicate()
-        if not (cluster.folder / "runs" / "mixed" / "waiting.json").exists():
-            return False
-        status = json.loads(cluster.distml("status", "mixed", "--runs", cluster.runs, "--format", "json"))
-        reason = status["families_waiting"].get("nine", "")
-        return re.fullmatch(r"needs 9\.0 GiB on one device; the best free is \d\.\d GiB on .+", reason) is not None
+        return waiting.exists() and "large" in json.loads(waiting.read_text())
 
-    wait_for(waits_for_memory, seconds=120)
+    wait_for(large_waits, seconds=120)  # until somebody has a part of each of the two cards that are large enough
+    status = json.loads(cluster.distml("status", "mixed", "--runs", cluster.runs, "--format", "json"))
+    reason = r"needs 20\.0 GiB on one device; the best free is \d+\.\d GiB on ws-3090 rtx-3090 [01]"
+    assert re.fullmatch(reason, status["families_waiting"]["large"])
     out, err = process.communicate(timeout=240)
     assert process.returncode == 0, err
     assert "holdout" in out
@@ -139,6 +139,7 @@ def test_a_sweep_uses_all_of_it_and_no_device_is_held_beyond_what_it_has(cluster
         share = float(slot.split(" of ")[0]) if " of " in slot else 1.0
         assert slot.endswith(f" {uuid}")
         assert uuid in (SLICES if row["family"] == "slice" else CARDS | SLICES)
+        assert row["family"] != "large" or (uuid in CARDS and share == 1)
         assert row["family"] != "nine" or uuid not in ("MIG-a100-2", "MIG-a100-3")  # 4.8 GiB hold no 9
         used[uuid] += 1
         changes += [(float(began), share, uuid), (float(ended), -share, uuid)]
@@ -150,8 +151,10 @@ def test_a_sweep_uses_all_of_it_and_no_device_is_held_beyond_what_it_has(cluster
 
 
 def test_the_plan_counts_what_each_class_of_device_holds(cluster: Running) -> None:
-    file = cluster.sweep_file("planned", {"nine": "9GiB"}, trials=4)
-    shown = cluster.distml("plan", str(file), "--address", cluster.address, "--runs", cluster.runs)
+    guide = (ROOT / "cluster" / "local" / "README.md").read_text()
+    (command,) = [line for line in guide.splitlines() if line.startswith("distml plan ")]
+    words = command.replace("127.0.0.1:6379", cluster.address).split()
+    shown = cluster.distml(*words[1:], "--runs", cluster.runs)
     assert "2 x rtx-3090: 4 at once; 2 on each: memory (9.0 of 24.0 GiB)" in shown
     assert "2 x 1g.5gb: none; needs 9.0 GiB; 1g.5gb has 4.8 GiB" in shown
 
@@ -181,3 +184,15 @@ def test_the_doctor_looks_at_all_machines(cluster: Running) -> None:
 def test_a_node_that_runs_is_not_started_twice(cluster: Running) -> None:
     said = cluster.distml("node", "start", "--address", cluster.address, "--name", "cpu", expect=2)
     assert "cpu runs already" in said and "distml node stop --name cpu" in said
+
+
+def test_a_sweep_outlives_a_node(cluster: Running) -> None:
+    file = cluster.sweep_file("outlives", {"half": 0.5, "plain": "none"}, trials=24)
+    process = cluster.begin("sweep", str(file), "--address", cluster.address, "--runs", cluster.runs)
+    journal = cluster.folder / "runs" / "outlives" / "journal.jsonl"
+    wait_for(lambda: journal.exists() and journal.read_text().count('"event":"ended"') >= 3, seconds=120)
+    assert "ended: rtx-3090, cpu-only" in cluster.distml("node", "stop", "--name", "ws-3090")
+    _, err = process.communicate(timeout=240)
+    assert process.returncode == 0, err
+    board = json.loads(cluster.distml("leaderboard", "outlives", "--runs", cluster.runs, "--format", "json"))
+    assert Counter(row["state"] for row in board) == {"finished": 24}

@@ -1,5 +1,6 @@
 """How a machine joins a cluster: its commands, on machines that are not there, and what is refused."""
 
+import doctest
 import json
 import os
 import re
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from distml.errors import DistmlError, MistakesError
+from distml.hardware import parts
 from distml.hardware.devices import DeviceClass
 from distml.hardware.parts import Part, parts_of
 from distml.sweep.cluster import nodes_from
@@ -145,3 +147,8 @@ def test_the_guide_to_a_cluster_by_hand_does_what_it_says(tmp_path: Path) -> Non
 def test_the_guides_sweep_has_no_mistakes(tmp_path: Path) -> None:
     file = ROOT / "cluster" / "local" / "sweep.yaml"
     assert "no mistakes" in distml(tmp_path, "validate", str(file), "--runs", str(tmp_path)).stdout
+
+
+def test_examples() -> None:
+    assert doctest.testmod(parts).attempted == 4
+    assert doctest.testmod(parts).failed == 0

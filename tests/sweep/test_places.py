@@ -98,6 +98,7 @@ def test_nodes_come_and_go() -> None:
     assert len(fill(places, "a")) == 6
     places.update(Cluster(everything.nodes[:-1]))
     assert places.kind_for("a") is None
+    assert places.of("a0").kind == "rtx-3090"  # its last words may still come
     places.release("a0")  # stood on the workstation, which is gone
     assert places.kind_for("a") is None
     places.update(everything)
