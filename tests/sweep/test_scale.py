@@ -53,7 +53,7 @@ def cost(outcome: Outcome) -> float:
 
 def test_packing_sixteen_times_the_cohorts_costs_little_more_for_each() -> None:
     small = min(seconds_to_pack(3_000) for _ in range(3))
-    assert any(seconds_to_pack(48_000) < MARGIN * 16 * small for _ in range(2))
+    assert any(seconds_to_pack(48_000) < 6 * 16 * small for _ in range(2))  # 16 * 16 if each looked at all slots
 
 
 def seconds_to_pack(cohorts: int) -> float:
