@@ -29,6 +29,7 @@ PORT = 6379
 DASHBOARD_PORT = 8265
 _LOOPBACKS = (LOOPBACK, "localhost")
 _WORKER_PORTS = (10_002, 19_999)  # Ray's own; raylets of one machine share them out, and firewalls know them
+_AGENT_PORT = 52_365  # Ray's own, for the first raylet of a machine; one that finds it taken would take no jobs
 _STORE_SHARE = 0.3  # of the memory, for Ray's shared tables
 _LEAST_STORE = 80 * 2**20  # bytes; Ray refuses less
 _START_SECONDS = 90.0
@@ -148,7 +149,8 @@ def _arguments(request: Request, parts: Sequence[Part], number: int, joins: str 
         f"--num-cpus={part.cores}", f"--num-gpus={len(part.uuids)}",
         f"--resources={json.dumps({class_of(part): len(part.uuids) or part.cores})}", f"--labels={labels}",
         f"--memory={max(memory // len(parts) - store, store)}", f"--object-store-memory={store}",
-        f"--min-worker-port={first}", f"--max-worker-port={last}", "--disable-usage-stats", "--block",
+        f"--min-worker-port={first}", f"--max-worker-port={last}",
+        f"--dashboard-agent-listen-port={0 if local else _AGENT_PORT + number}", "--disable-usage-stats", "--block",
     )  # fmt: skip
 
 

@@ -33,6 +33,7 @@ class Running:
 
     folder: Path
     address: str
+    dashboard: str
     environment: dict[str, str]
 
     def begin(self, *arguments: str) -> "subprocess.Popen[str]":
@@ -78,7 +79,7 @@ def free_port() -> int:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Running]:
     folder = Path(tempfile.mkdtemp(prefix="dm-", dir="/tmp"))  # short: Ray's sockets lie below it
-    port = free_port()
+    port, dashboard = free_port(), free_port()
     foreign = ("RAY_", "CUDA_", "XDG_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)} | {
         "HOME": str(folder), "RAY_TMPDIR": str(folder), "DISTML_TEST_DIARY": str(folder / "diary.txt"),
@@ -88,10 +89,10 @@ def cluster() -> Iterator[Running]:
     before = set(psutil.pids())
     try:
         subprocess.run(
-            [*script, "start", f"--port={port}", f"--dashboard-port={free_port()}", f"--folder={folder / 'nvml'}"],
+            [*script, "start", f"--port={port}", f"--dashboard-port={dashboard}", f"--folder={folder / 'nvml'}"],
             cwd=ROOT, env=environment, check=True, timeout=240,
         )  # fmt: skip
-        yield Running(folder, f"127.0.0.1:{port}", environment)
+        yield Running(folder, f"127.0.0.1:{port}", f"http://127.0.0.1:{dashboard}", environment)
     finally:
         subprocess.run([*script, "stop"], cwd=ROOT, env=environment, check=True, timeout=200)
         left = [process for process in psutil.process_iter(["cmdline"]) if process.pid not in before
@@ -106,14 +107,16 @@ def test_a_sweep_uses_all_of_it_and_no_device_is_held_beyond_what_it_has(cluster
     process = cluster.begin("sweep", str(file), "--address", cluster.address, "--runs", cluster.runs)
     waiting = cluster.folder / "runs" / "mixed" / "waiting.json"
 
+    reason = r"needs 20\.0 GiB on one device; the best free is \d+\.\d GiB on ws-3090 rtx-3090 [01]"
+
     def large_waits() -> bool:
         assert process.poll() is None, process.communicate()
-        return waiting.exists() and "large" in json.loads(waiting.read_text())
+        if not waiting.exists() or "large" not in json.loads(waiting.read_text()):
+            return False
+        status = json.loads(cluster.distml("status", "mixed", "--runs", cluster.runs, "--format", "json"))
+        return re.fullmatch(reason, status["families_waiting"].get("large", "")) is not None
 
     wait_for(large_waits, seconds=120)  # until somebody has a part of each of the two cards that are large enough
-    status = json.loads(cluster.distml("status", "mixed", "--runs", cluster.runs, "--format", "json"))
-    reason = r"needs 20\.0 GiB on one device; the best free is \d+\.\d GiB on ws-3090 rtx-3090 [01]"
-    assert re.fullmatch(reason, status["families_waiting"]["large"])
     out, err = process.communicate(timeout=240)
     assert process.returncode == 0, err
     assert "holdout" in out
@@ -184,6 +187,19 @@ def test_the_doctor_looks_at_all_machines(cluster: Running) -> None:
 def test_a_node_that_runs_is_not_started_twice(cluster: Running) -> None:
     said = cluster.distml("node", "start", "--address", cluster.address, "--name", "cpu", expect=2)
     assert "cpu runs already" in said and "distml node stop --name cpu" in said
+
+
+def test_a_sweep_can_be_handed_to_the_cluster_as_a_job(cluster: Running) -> None:
+    file = cluster.sweep_file("job", {"half": 0.5}, trials=2, seconds=0.1)
+    program = Path(sys.executable).parent
+    submit = [program / "ray", "job", "submit", "--address", cluster.dashboard, "--"]
+    done = subprocess.run(
+        [*submit, str(program / "distml"), "sweep", str(file), "--runs", cluster.runs],
+        cwd=ROOT, env={**cluster.environment, "RAY_AUTH_MODE": "token"}, capture_output=True, text=True, timeout=200,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    board = json.loads(cluster.distml("leaderboard", "job", "--runs", cluster.runs, "--format", "json"))
+    assert Counter(row["state"] for row in board) == {"finished": 2}
 
 
 def test_a_sweep_outlives_a_node(cluster: Running) -> None:

@@ -64,6 +64,7 @@ def test_all_listens_on_loopback_unless_told_otherwise() -> None:
         (int(options(one.arguments)["--min-worker-port"]), int(options(one.arguments)["--max-worker-port"]))
         for one in both
     ]
+    assert [options(one.arguments)["--dashboard-agent-listen-port"] for one in both] == ["52365", "52366"]
     assert 10_002 <= ranges[0][0] < ranges[0][1] < ranges[1][0] < ranges[1][1] <= 19_999
 
 
