@@ -45,7 +45,14 @@ Set = Annotated[
 ]
 Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="where runs are kept")]
 Address = Annotated[
-    str | None, typer.Option("--address", metavar="auto|HOST:PORT", help="a Ray cluster; without it Ray starts here")
+    str | None,
+    typer.Option(
+        "--address",
+        metavar="auto|HOST:PORT",
+        envvar="RAY_ADDRESS",  # which `ray job submit` sets
+        show_envvar=False,
+        help="a Ray cluster; without it this machine alone",
+    ),
 ]
 As = Annotated[Format, typer.Option("--format", help="what to print")]
 DetailAs = Annotated[DetailFormat, typer.Option("--format", help="what to print")]
@@ -62,6 +69,8 @@ app = typer.Typer(
 
 mig = typer.Typer(help="Plan how cards are cut by MIG.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(mig, name="mig")
+node = typer.Typer(help="Make this machine a part of a cluster.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(node, name="node")
 
 
 def main() -> None:
@@ -156,20 +165,19 @@ def plan(
     file: File,
     set_: Set = [],  # noqa: B006
     runs: Runs = Path("runs"),
+    address: Address = None,
     as_: As = Format.table,
     debug: Debug = False,
 ) -> None:
     """Show what a sweep would do, and how long it takes."""
-    import psutil
-
-    from distml.hardware.devices import list_devices
     from distml.report import planned
     from distml.sweep.plan import make_plan
     from distml.sweep.preflight import preflight
     from distml.sweep.reading import read_sweep
+    from distml.sweep.session import seen_from, this_machine
 
     checked = preflight(read_sweep(file, set_), runs)
-    made = make_plan(checked, psutil.cpu_count() or 1, len(list_devices().cards))
+    made = make_plan(checked, seen_from(address) if address else this_machine())
     if as_ is Format.table:
         typer.echo("\n".join(planned.plan_lines(checked.resolved, checked.warnings, made)))
     elif as_ is Format.json:
@@ -291,11 +299,16 @@ def rerun(name: Name, trial: Trial, runs: Runs = Path("runs"), debug: Debug = Fa
 
 
 @app.command()
-def doctor(runs: Runs = Path("runs"), as_: As = Format.table) -> None:
-    """Check this machine, and say what to mend."""
+def doctor(runs: Runs = Path("runs"), address: Address = None, as_: As = Format.table) -> None:
+    """Check this machine, or with --address all of a cluster, and say what to mend."""
     from distml.report import doctor
 
-    findings = doctor.examine(runs)
+    if address:
+        from distml.report.cluster import examine_cluster
+
+        findings = examine_cluster(address, runs)
+    else:
+        findings = doctor.examine(runs)
     if as_ is Format.table:
         _show(*doctor.findings_lines(findings))
     else:
@@ -305,18 +318,26 @@ def doctor(runs: Runs = Path("runs"), as_: As = Format.table) -> None:
 
 
 @app.command()
-def devices(as_: As = Format.table) -> None:
-    """List this machine's GPUs and MIG slices."""
+def devices(address: Address = None, as_: As = Format.table) -> None:
+    """List this machine's GPUs and MIG slices, or with --address those of a cluster."""
     from distml.report import devices
 
-    nodes = [devices.this_node()]
+    silent: list[str] = []
+    if address:
+        from distml.report.cluster import nodes_of
+
+        nodes, silent = nodes_of(address)
+    else:
+        nodes = [devices.this_node()]
     if as_ is Format.json:
         _print_json(devices.nodes_json(nodes))
     elif as_ is Format.csv:
         _print_rows(devices.devices_rows(nodes), as_)
     else:
         _show(*devices.devices_lines(nodes))
-    if nodes[0].inventory.faults:
+    for line in silent:
+        typer.echo(line, err=True)
+    if silent or any(node.inventory.faults for node in nodes):
         raise typer.Exit(1)
 
 
@@ -341,6 +362,62 @@ def mig_plan(
         _print_json([devices.plan_json(*one) for one in chosen])
     else:
         typer.echo("\n\n".join("\n".join(devices.plan_lines(*one)) for one in chosen))
+
+
+NodeName = Annotated[str, typer.Option("--name", metavar="NAME", help="of this machine; by default its own name")]
+
+
+@node.command("start")
+def node_start(
+    head: Annotated[bool, typer.Option("--head", help="begin a cluster here")] = False,
+    address: Annotated[str | None, typer.Option("--address", metavar="HOST:PORT", help="of the head to join")] = None,
+    host: Annotated[
+        str, typer.Option("--host", metavar="ADDRESS", help="this machine's address, where others reach it")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", metavar="PORT", help="of a head")] = 6379,
+    dashboard_host: Annotated[
+        str, typer.Option("--dashboard-host", metavar="ADDRESS", help="where a head's dashboard listens")
+    ] = "127.0.0.1",
+    dashboard_port: Annotated[int, typer.Option("--dashboard-port", metavar="PORT")] = 8265,
+    cpus: Annotated[
+        int | None, typer.Option("--cpus", min=1, metavar="N", help="cores to give; by default all")
+    ] = None,
+    name: NodeName = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="print the commands, start nothing")] = False,
+    block: Annotated[bool, typer.Option("--block", help="stay, and end the node with this process")] = False,
+) -> None:
+    """Start one raylet for each class of device of this machine."""
+    from distml.sweep import node as nodes
+
+    if head == (address is not None):
+        raise DistmlError("give either --head, to begin a cluster here, or --address HOST:PORT, to join one")
+    asked = nodes.Request(
+        address=address, host=host, port=port, dashboard_host=dashboard_host, dashboard_port=dashboard_port,
+        **({"name": name} if name else {}),
+    )  # fmt: skip
+    nodes.check(asked)
+    parts = nodes.parts_here(cpus)
+    if dry_run:
+        typer.echo("\n".join(map(str, nodes.commands(asked, parts, nodes.memory_here()))))
+        return
+    started = nodes.start(asked, parts)
+    for line in nodes.said(asked, parts):
+        typer.echo(line)
+    if block:
+        with nodes.ended_with_this(asked.name):
+            nodes.watch(started)
+        raise typer.Exit(1)  # nobody asked it to end
+
+
+@node.command("stop")
+def node_stop(name: NodeName = "") -> None:
+    """End what `distml node start` started here, and nothing else."""
+    import platform
+
+    from distml.sweep.node import stop
+
+    ended = stop(name or platform.node())
+    typer.echo(f"ended: {', '.join(one.part for one in ended)}" if ended else "nothing runs here that was started so")
 
 
 def _show(*items: "RenderableType") -> None:

@@ -69,7 +69,22 @@ def share_of(need: Need, devices: DeviceClass) -> Share:
         if by_compute < slots:
             slots = by_compute
             reason = f"compute ({need.multiprocessors} of {devices.multiprocessors} multiprocessors)"
-    even = next(slots for slots in range(slots, 0, -1) if _sums_agree(slots, count))
+    return _even(slots, devices, reason)
+
+
+def share_of_fraction(fraction: float, devices: DeviceClass) -> Share:
+    """The share of one who asks for a fraction of a device, above 0 and up to 1: one of as many equal slots as fit.
+
+    >>> share_of_fraction(0.3, DeviceClass("rtx-3090", ("GPU-0",), memory_mib=24_576, multiprocessors=82))
+    Share(device_class='rtx-3090', slots=3, devices=1, reason='3 on each: 0.3 of a device asked for')
+    """
+    return _even(max(1, int(1 / fraction + 1e-9)), devices, f"{fraction:g} of a device asked for")
+
+
+def _even(slots: int, devices: DeviceClass, reason: str) -> Share:
+    """The share of one of so many slots, or of fewer where Ray would miscount."""
+    count = len(devices.uuids)
+    even = next(slots for slots in range(min(slots, RAY_UNITS), 0, -1) if _sums_agree(slots, count))
     if even < slots:
         reason += f", and not {slots} so that Ray counts right"
     return Share(devices.name, even, count, f"{even} on each: {reason}")
@@ -80,15 +95,15 @@ def _sums_agree(slots: int, devices: int) -> bool:
     return devices * RAY_UNITS // (RAY_UNITS // slots) == devices * slots
 
 
-def allocator_cap(share: Share, memory_mib: int, context_mib: int) -> float:
+def allocator_cap(slot_mib: float, memory_mib: float, context_mib: float) -> float:
     """The part of a device's memory that a process's allocator may take: its slot less its fixed CUDA context.
 
     For torch.cuda.set_per_process_memory_fraction.
 
-    >>> round(allocator_cap(Share("rtx-3090", 5, 2, ""), memory_mib=24_576, context_mib=500), 4)
+    >>> round(allocator_cap(slot_mib=24_576 // 5, memory_mib=24_576, context_mib=500), 4)
     0.1796
     """
-    return max(0.0, memory_mib // share.slots - context_mib) / memory_mib
+    return min(1.0, max(0.0, slot_mib - context_mib) / memory_mib)
 
 
 @dataclass(frozen=True)

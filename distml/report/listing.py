@@ -68,6 +68,7 @@ def status_json(sweep: LoadedSweep) -> dict[str, Any]:
         "best": sweep.best and sweep.best.trial,
         "cohorts": [_cohort(sweep, members) for members in _running(sweep)],
         "waiting": [{"trial": trial.trial, "family": trial.family, "why": why} for trial, why in _waiting(sweep)],
+        "families_waiting": sweep.folder.waiting() if sweep.state == "running" else {},
         "families_stopped": record.families_stopped,
     }
 
@@ -91,8 +92,9 @@ def status_lines(sweep: LoadedSweep) -> list[RenderableType]:
     waiting: dict[str, list[str]] = {}
     for trial, why in _waiting(sweep):
         waiting.setdefault(why, []).append(trial.trial)
-    if waiting:
-        named = [[_names(trials), f"waiting {why}"] for why, trials in waiting.items()]
+    named = [[_names(trials), f"waiting {why}"] for why, trials in waiting.items()]
+    named += [[family, f"waiting {why}"] for family, why in _idle(sweep).items()]
+    if named:
         parts.append("")
         parts.append(Columns(["", ""], named))
     if record.families_stopped:
@@ -132,6 +134,7 @@ def _cohort(sweep: LoadedSweep, members: Sequence[TrialRecord]) -> dict[str, Any
 def _waiting(sweep: LoadedSweep) -> list[tuple[TrialRecord, str]]:
     """Every pending trial and what it waits for."""
     slots = text.count(len(_running(sweep)), "cohort")
+    reasons = sweep.folder.waiting()
     found = []
     for trial in sweep.record.trials.values():
         if trial.state != "pending":
@@ -141,9 +144,17 @@ def _waiting(sweep: LoadedSweep) -> list[tuple[TrialRecord, str]]:
         elif trial.attempts and trial.failure:
             why = f"to run again: {text.count(trial.attempts, 'time')} lost with its cohort ({trial.failure.error})"
         else:
-            why = f"for a free slot; {slots} running"
+            why = reasons.get(trial.family) or f"for a free slot; {slots} running"
         found.append((trial, why))
     return found
+
+
+def _idle(sweep: LoadedSweep) -> dict[str, str]:
+    """Families of which nothing trains and no trial waits yet, for none could start: why."""
+    if sweep.state != "running":
+        return {}
+    alive = {trial.family for trial in sweep.record.trials.values() if trial.state in ("running", "pending")}
+    return {family: why for family, why in sweep.folder.waiting().items() if family not in alive}
 
 
 def rows_for(folders: Iterable[RunFolder], now: float) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ def plan_lines(resolved: Mapping[str, Any], warnings: tuple[str, ...], plan: Pla
     families = []
     for line in plan.lines:
         trials = "as many trials as the time allows" if line.trials is None else text.count(line.trials, "trial")
-        families.append(f"{line.family}: {trials}, {line.text}")
+        families += [f"{line.family}: {trials}, {line.text}", *(f"  {place}" for place in line.places)]
     time = "without end: only Ctrl-C ends it" if plan.seconds is None else f"about {text.roughly(plan.seconds)}"
     return [file, *(f"warning: {warning}" for warning in warnings), *families, f"{time} ({plan.basis})"]
 
@@ -33,4 +33,7 @@ def plan_json(resolved: Mapping[str, Any], warnings: tuple[str, ...], plan: Plan
 
 def plan_rows(plan: Plan) -> list[dict[str, Any]]:
     """One row a family; trials is None where only the time ends them."""
-    return [{"family": line.family, "trials": line.trials, "how": line.text} for line in plan.lines]
+    return [
+        {"family": line.family, "trials": line.trials, "how": line.text, "places": "; ".join(line.places)}
+        for line in plan.lines
+    ]

@@ -17,14 +17,15 @@ from distml.errors import DistmlError
 from distml.sweep.journal import Journal, JournalFull
 from distml.sweep.params import split_params
 from distml.sweep.parts import MOST_MEMBERS, ages, family_plans, full_size, size_of, trial_quotas
+from distml.sweep.places import Placement, Places
 from distml.sweep.preflight import Checked
 from distml.sweep.progress import Opening, Watcher
 from distml.sweep.provenance import git_revision, versions
 from distml.sweep.records import ENDED, best_trial
-from distml.sweep.resources import placement, slots_of
+from distml.sweep.resources import wishes
 from distml.sweep.runs import RunFolder
 from distml.sweep.search import CohortOrder, FamilyPlan, Search
-from distml.sweep.session import Session
+from distml.sweep.session import Session, current_cluster
 from distml.sweep.tune.controller import CohortRun, Verdict
 from distml.sweep.tune.worker import News, Prepared, Start
 from distml.sweep.variants import Variants
@@ -39,6 +40,7 @@ _PROGRESS_SHARE = 0.05  # of the driver's time that may go into showing progress
 _GRACE_SECONDS = 5.0  # for running rungs to end when the time is up; at least, else a share of the budget
 _GRACE_SHARE = 0.05
 _FULL_DISK_SECONDS = 5.0
+_LOOK_SECONDS = 2.0  # between two looks at the cluster
 
 
 class Driver:
@@ -58,7 +60,7 @@ class Driver:
         self._checked, self._folder, self._journal, self._session = checked, folder, journal, session
         self._variants, self._watcher, self._parent = variants, watcher, parent
         self._plans = family_plans(checked)
-        self._slots = slots_of(checked, session)
+        self._places = Places(wishes(checked, session.cluster), session.cluster)
         self._metric = checked.metric
         self._notes = {
             plan.name: note_of(family, plan, full_size(family, space))
@@ -70,7 +72,8 @@ class Driver:
         self._holdout_failure: str | None = None
         self._show_next = 0.0  # monotonic seconds
         self._told: set[str] = set()  # families whose way of training the user has been told
-        self._sized: set[str] = set()  # families of which a cohort has been asked what size is best
+        self._sized: set[tuple[str, str]] = set()  # family, kind of slot: a cohort has been asked what size is best
+        self._looked = 0.0  # at the cluster
 
     def run(self) -> EndState:
         search = self._open_search()
@@ -103,7 +106,7 @@ class Driver:
         history = [event["quotas"] for event in earlier if event["event"] == "opened"]
         search = Search(
             self._plans, metric=self._metric.name, greater_is_better=self._metric.greater_is_better,
-            seed=self._checked.spec.seed, journal=self._write, slots=self._slots, quota_history=history,
+            seed=self._checked.spec.seed, journal=self._write, slots=self._places.slots, quota_history=history,
         )  # fmt: skip
         opened = {
             "event": "opened", "at": time.time(), "spec": self._checked.resolved,
@@ -140,21 +143,21 @@ class Driver:
     def _train(self, search: Search) -> None:
         self._search = search
         self.tick()  # a budget that is used up already starts nothing
-        resources = {name: placement(self._checked, name, self._session) for name in self._checked.families}
-        storage = self._session.scratch / "tune"
-        CohortRun(search, self, slots=self._slots, resources=resources, storage=storage).run()
+        CohortRun(search, self, places=self._places, storage=self._session.scratch / "tune").run()
 
-    def letter(self, order: CohortOrder) -> Start:
+    def letter(self, order: CohortOrder, placement: Placement) -> Start:
         family = self._checked.families[order.family][0]
         params = self._search.record.trials[order.members[0].trial].params
         cpus = self._checked.spec.resources_of(order.family).cpu
-        start = self._start(order, self._variants.ref(family, params), cpus)
-        if family.engine != "network" or order.family in self._sized:
+        start = self._start(order, self._variants.ref(family, params), cpus, placement)
+        if family.engine != "network" or (order.family, placement.kind) in self._sized:
             return start
-        self._sized.add(order.family)
+        self._sized.add((order.family, placement.kind))
         return replace(start, most=min(MOST_MEMBERS, self._plan(order.family).quota or MOST_MEMBERS))
 
-    def _start(self, order: CohortOrder, arrays: "ray.ObjectRef[Prepared]", threads: int) -> Start:
+    def _start(
+        self, order: CohortOrder, arrays: "ray.ObjectRef[Prepared]", threads: int, placement: Placement
+    ) -> Start:
         return Start(
             order=order,
             family=self._checked.families[order.family][0],
@@ -162,7 +165,8 @@ class Driver:
             prepared=arrays,
             checkpoint=self._folder.checkpoint(order.cohort),
             threads=threads,
-            device="cuda" if placement(self._checked, order.family, self._session).get("GPU") else "cpu",
+            device="cuda" if placement.on_gpu else "cpu",
+            slot_mib=placement.memory_mib,
         )
 
     def take_news(self, cohort: str, news: News) -> None:
@@ -171,9 +175,9 @@ class Driver:
         if news.size is not None:
             # Those of one age train together, so that there should be as many of each.
             members = news.size * ages(*self._checked.families[family], self._plan(family))
-            self._search.resize(family, members)
+            self._search.resize(family, members, self._places.of(cohort).kind)
             self._notes[family] = f"cohorts of {members}"
-        self._search.explain(cohort, news.reason)
+        self._search.explain(cohort, news.reason, f"{self._places.of(cohort)} on {news.place}")
         is_network = self._checked.families[family][0].engine == "network"
         if self._watcher is not None and is_network and family not in self._told:
             self._told.add(family)
@@ -197,6 +201,7 @@ class Driver:
         """Look at the clock, at the user and at the disk."""
         search = self._search
         self._show(search)
+        self._look_around(search)
         if self._interrupted.is_set():
             self._stop = "interrupted"
             search.close()
@@ -213,6 +218,17 @@ class Driver:
         search.close()
         grace = max(_GRACE_SECONDS, _GRACE_SHARE * 60 * minutes)
         return "end cohorts" if self._elapsed() > 60 * minutes + grace else "go on"
+
+    def _look_around(self, search: Search) -> None:
+        """See which nodes there are, and write down why families wait."""
+        if time.monotonic() - self._looked < _LOOK_SECONDS:
+            return
+        self._looked = time.monotonic()
+        if not self._session.is_local:
+            self._places.update(current_cluster())
+        why = {name: reason for name in search.waiting_families if (reason := self._places.why_waiting(name))}
+        with contextlib.suppress(DistmlError):  # on a full disk `distml status` can wait
+            self._folder.write_waiting(why)
 
     def _show(self, search: Search, force: bool = False) -> None:
         now = time.monotonic()
@@ -247,8 +263,14 @@ class Driver:
         # Nothing else runs now: on one machine an ensemble may use all of it. A small network gains nothing by more
         # threads, and loses much where others use the machine, since its threads wait for each other at each step.
         everything = self._session.is_local and family.engine == "estimator"
-        cpus = self._session.cpus if everything else self._checked.spec.resources_of(best.family).cpu
-        return self._start(CohortOrder("holdout", best.family, (member,)), arrays, cpus)
+        cpus = self._session.cluster.cpus if everything else self._checked.spec.resources_of(best.family).cpu
+        placement = self._places.take("holdout", best.family)
+        if placement is None:
+            self._holdout_failure = (
+                f"{best.trial} could not be scored: it waits {self._places.why_waiting(best.family)}"
+            )
+            return None
+        return self._start(CohortOrder("holdout", best.family, (member,)), arrays, cpus, placement)
 
     def take_finale(self, result: RungResult) -> None:
         if result.state != "finished":

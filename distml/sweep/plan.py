@@ -11,10 +11,14 @@ from distml.data.task import FoldArrays
 from distml.data.variant import variant_from
 from distml.models.family import Family
 from distml.models.space import Choice, Domain, Fixed, Space, Value
+from distml.sweep.cluster import Cluster
 from distml.sweep.params import PREPROCESSING, split_params
 from distml.sweep.parts import family_plans, full_size
+from distml.sweep.places import Places
 from distml.sweep.preflight import Checked
+from distml.sweep.resources import check_resources, wishes
 from distml.sweep.search import FamilyPlan
+from distml.sweep.wish import Wish, share
 from distml.training.cohort import Assignment, Member
 from distml.training.start import start_cohort
 
@@ -28,6 +32,7 @@ class PlanLine:
     family: str
     trials: int | None  # None: as many as the time allows
     text: str  # 'cohorts of 64 on 1 CPU each, 3 structures'
+    places: tuple[str, ...] = ()  # what each class of device gives it, and why
 
 
 @dataclass(frozen=True)
@@ -39,23 +44,50 @@ class Plan:
     basis: str  # what the estimate rests on
 
 
-def make_plan(checked: Checked, cpus: int, gpus: float) -> Plan:
-    """Plan a sweep for a machine of so many CPUs and GPUs; trains one small piece of each family for the estimate."""
+def make_plan(checked: Checked, cluster: Cluster) -> Plan:
+    """Plan a sweep for a cluster; trains one small piece of each family for the estimate.
+
+    Raises:
+        MistakesError: it asks for what no node has.
+    """
+    check_resources(checked.spec, cluster)
     plans = family_plans(checked)
+    asked = wishes(checked, cluster)
     lines = []
     work = 0.0
     for plan, (family, space) in zip(plans, checked.families.values(), strict=True):
-        asked = checked.spec.resources_of(plan.name)
-        on_gpu = family.engine == "network" and gpus and asked.gpu != "none"
-        where = f"{asked.cpu} CPU{'s' * (asked.cpu != 1)}{' and a GPU' if on_gpu else ''} each"
-        lines.append(PlanLine(plan.name, plan.quota, f"{_how(family, plan, space)}, {where}"))
+        wish = asked[plan.name]
+        where = f"{wish.cpus} CPU{'s' * (wish.cpus != 1)}{f' and {_gpu(wish)}' if wish.any_gpu else ''} each"
+        lines.append(PlanLine(plan.name, plan.quota, f"{_how(family, plan, space)}, {where}", _places(wish, cluster)))
         if plan.quota is not None:
             work += plan.quota * _pilot_seconds(checked, family, space, plan)
-    by_trials = work / max(1, cpus) if all(plan.quota is not None for plan in plans) else None
+    by_trials = work / max(1, cluster.cpus) if all(plan.quota is not None for plan in plans) else None
     limit = None if checked.spec.budget.minutes is None else 60 * checked.spec.budget.minutes
     if by_trials is not None and (limit is None or by_trials < limit):
         return Plan(tuple(lines), by_trials, f"a guess from one small trial of each family on {_PILOT_ROWS:,} rows")
     return Plan(tuple(lines), limit, "the budget's minutes")
+
+
+def _gpu(wish: Wish) -> str:
+    return f"{wish.memory_mib / 1024:g} GiB of a GPU" if wish.memory_mib else str(wish)
+
+
+def _places(wish: Wish, cluster: Cluster) -> tuple[str, ...]:
+    """How many cohorts each class of device holds at once, and why."""
+    if not wish.any_gpu:
+        return ()
+    lines = []
+    for devices in cluster.device_classes:
+        nodes = [node for node in cluster.nodes if node.devices and node.devices.name == devices.name]
+        shares = [share(wish, node.devices) for node in nodes if node.devices]
+        at_once = Places({"": wish}, Cluster(tuple(nodes))).slots if any(one.slots for one in shares) else 0
+        found = max(shares, key=lambda one: one.slots)
+        cpus = sum(node.cpus for node in nodes)
+        text = f"{len(devices.uuids)} x {devices.name}: {at_once or 'none'}{' at once' * bool(at_once)}; {found.reason}"
+        if at_once < sum(one.at_once for one in shares) // max(1, wish.whole):
+            text += f"; {wish.cpus} of the {cpus} CPUs beside them for each, start the node with more --cpus"
+        lines.append(text)
+    return tuple(lines)
 
 
 def structures(family: Family, space: Space) -> float:

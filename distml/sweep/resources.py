@@ -1,45 +1,81 @@
-"""What each family's cohorts reserve, and whether the machine has it."""
+"""What each family's cohorts ask for, and whether the cluster has it."""
 
 from distml.errors import Mistake, MistakesError
+from distml.sweep.cluster import Cluster, is_slice
 from distml.sweep.preflight import Checked
-from distml.sweep.session import Session
 from distml.sweep.spec import SweepSpec
+from distml.sweep.wish import Wish, share
 
 
-def placement(checked: Checked, family: str, session: Session) -> dict[str, float]:
-    """CPUs and GPUs of one cohort. `gpu: auto` is one GPU for a network where there is one, else none.
-
-    Returns {'CPU': 1, 'GPU': 0.25}; no 'GPU' where none is taken.
-    """
-    asked = checked.spec.resources_of(family)
-    gpus = asked.gpu
-    if gpus == "auto":
-        gpus = 1 if session.gpus and checked.families[family][0].engine == "network" else "none"
-    return {"CPU": asked.cpu} if gpus == "none" else {"CPU": asked.cpu, "GPU": float(gpus)}
+def wishes(checked: Checked, cluster: Cluster) -> dict[str, Wish]:
+    """Family -> what one of its cohorts asks for. `gpu: auto` is a GPU for a network where there is one, else none."""
+    found = {}
+    for name, (family, _) in checked.families.items():
+        asked = checked.spec.resources_of(name)
+        on_gpu = asked.gpu != "auto" or (cluster.gpus and family.engine == "network")
+        found[name] = Wish(asked.cpu, asked.gpu if on_gpu else "none")
+    return found
 
 
-def slots_of(checked: Checked, session: Session) -> int:
-    """How many cohorts run at once when the smallest are chosen."""
-    least = min(placement(checked, family, session)["CPU"] for family in checked.families)
-    return max(1, int(session.cpus // least))
-
-
-def check_resources(spec: SweepSpec, session: Session) -> None:
+def check_resources(spec: SweepSpec, cluster: Cluster) -> None:
     """Raise MistakesError for resources that no node has, before anything trains."""
     mistakes = []
     for family in spec.family_specs:
         asked = spec.resources_of(family)
-        where = f"families.{family}.resources" if spec.family_specs[family].resources else "resources"
-        if asked.cpu > session.cpus:
-            mistakes.append(Mistake(f"{where}.cpu", f"{asked.cpu} CPUs; there are {session.cpus}"))
-        if asked.gpu in ("auto", "none"):
-            continue
-        if not session.gpus:
-            mistakes.append(Mistake(f"{where}.gpu", f"{asked.gpu!r}, but there is no GPU here; use auto or none"))
-        elif isinstance(asked.gpu, str):
-            what = f"{asked.gpu!r} cannot be placed yet; use a fraction of a GPU (0.25) or a number of them"
-            mistakes.append(Mistake(f"{where}.gpu", what))
-        elif asked.gpu > session.gpus:
-            mistakes.append(Mistake(f"{where}.gpu", f"{asked.gpu} GPUs; there are {session.gpus:g}"))
+        own = spec.family_specs[family].resources
+        for key, what in (("cpu", _cpu_mistake(asked.cpu, cluster)), ("gpu", _gpu_mistake(asked.gpu, cluster))):
+            where = f"families.{family}.resources" if own and key in own.model_fields_set else "resources"
+            if what:
+                mistakes.append(Mistake(f"{where}.{key}", what))
+    if not mistakes:
+        for family in spec.family_specs:
+            asked = spec.resources_of(family)
+            what = _together_mistake(Wish(asked.cpu, asked.gpu), cluster)
+            if what:
+                mistakes.append(Mistake(f"families.{family}.resources", what))
     if mistakes:
-        raise MistakesError("the sweep", dict.fromkeys(mistakes))
+        raise MistakesError(spec.subject, dict.fromkeys(mistakes))
+
+
+def _cpu_mistake(cpus: int, cluster: Cluster) -> str:
+    most = max((node.cpus for node in cluster.nodes), default=0)
+    if cpus <= most:
+        return ""
+    return f"{cpus} CPUs; " + (f"there are {most}" if len(cluster.nodes) == 1 else f"no node has more than {most}")
+
+
+def _gpu_mistake(gpu: str | float, cluster: Cluster) -> str:
+    if gpu in ("auto", "none"):
+        return ""
+    classes = cluster.device_classes
+    if not classes:
+        return f"{gpu!r}, but there is no GPU here; use auto or none"
+    wish = Wish(1, gpu)
+    if any(share(wish, node.devices).slots for node in cluster.nodes if node.devices):
+        return ""
+    slices = sorted({one.name for one in classes if is_slice(one)})
+    if wish.memory_mib is not None:
+        sizes = ", ".join(f"{one.name} {one.memory_mib / 1024:.1f} GiB" for one in classes if one.memory_mib)
+        if not sizes:
+            return f"{gpu!r}: no device here tells its memory; use a fraction, or start nodes by distml node start"
+        return f"{gpu!r} is more than any device has ({sizes}); ask for less, or use auto"
+    if isinstance(gpu, str):
+        profile = gpu.removeprefix("mig:")
+        if not slices:
+            return f"{gpu!r}, but no card here is cut by MIG; use auto, a fraction like 0.25 or a size like 6GiB"
+        known = ", ".join(f"mig:{name}" for name in slices)
+        return f"no slice here is {profile!r}; there are {known}, or use mig:any"
+    most = max((len(node.devices.uuids) for node in cluster.nodes if node.devices and not is_slice(node.devices)),
+               default=1)  # fmt: skip
+    return f"{gpu:g} GPUs for one cohort; no node has more than {most} whole cards alike"
+
+
+def _together_mistake(wish: Wish, cluster: Cluster) -> str:
+    """Cores and a device may each be there, and not on one node."""
+    if wish.gpu in ("auto", "none"):
+        return ""
+    suited = [node for node in cluster.nodes if node.devices and share(wish, node.devices).slots]
+    most = max(node.cpus for node in suited)
+    if wish.cpus <= most:
+        return ""
+    return f"{wish.cpus} CPUs and gpu {wish.gpu}: nodes with such a device have at most {most} CPUs; ask for fewer"

@@ -54,7 +54,7 @@ def run_sweep(
     if fork is not None:
         spec = _renamed(spec, fork)
         find_run(Path(runs), str(parent))  # of which there is something to fork
-    folder = RunFolder(Path(runs), spec.name)
+    folder = RunFolder(Path(runs) if address is None else Path(runs).absolute(), spec.name)
     checked = preflight(spec, folder.root)
     with folder.writer() as may_write, Journal(folder.journal, may_write) as journal:
         _check_same_sweep(journal.events, checked)
@@ -63,7 +63,11 @@ def run_sweep(
             ready = side.submit(_get_ready, checked)
             try:
                 with ray_session(address, dashboard=dashboard, verbose=verbose) as session:
-                    check_resources(spec, session)
+                    check_resources(spec, session.cluster)
+                    if len(session.cluster.machines) > 1:
+                        from distml.sweep.machines import check_shared
+
+                        check_shared(folder.path.absolute())
                     variants = ready.result()
                     from distml.sweep.driver import Driver
 

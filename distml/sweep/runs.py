@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -71,6 +71,7 @@ class RunFolder:
                 check_writable(self.path)
                 guard = held.enter_context(Guard(self.path))
                 self._stop_file.unlink(missing_ok=True)
+                self._waiting_file.unlink(missing_ok=True)
             except OSError as error:
                 raise DistmlError(_cannot_write(self.path, error)) from None
             yield guard.confirm
@@ -87,9 +88,26 @@ class RunFolder:
             return None
         return how
 
+    def write_waiting(self, reasons: Mapping[str, str]) -> None:
+        """Keep why families wait now: family -> reason. No part of the journal, since it is over in a moment."""
+        if reasons != self.waiting():
+            self._write(self._waiting_file, json.dumps(reasons))
+
+    def waiting(self) -> dict[str, str]:
+        """Why families wait, as the driver last wrote it."""
+        try:
+            found: dict[str, str] = json.loads(self._waiting_file.read_text())
+        except (FileNotFoundError, json.JSONDecodeError):
+            return {}
+        return found
+
     def write_sweep_file(self, resolved: dict[str, Any]) -> None:
         """Keep the sweep file beside its results."""
         self._write(self.sweep_file, yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True))
+
+    @property
+    def _waiting_file(self) -> Path:
+        return self.path / "waiting.json"
 
     @property
     def _stop_file(self) -> Path:

@@ -86,7 +86,7 @@ class Reply:
 @dataclass
 class _Family:
     plan: FamilyPlan
-    size: int
+    sizes: dict[str, int]  # kind of slot -> members of a cohort; '': where nothing else is known
     asked: int = 0
     used_seconds: float = 0.0
     exhausted: bool = False
@@ -97,6 +97,10 @@ class _Family:
     cohorts: int = 0
     reported_ns: int = 0
     last_failures: deque[str] = field(default_factory=lambda: deque(maxlen=SAME_FAILURES))
+
+    def size(self, kind: str) -> int:
+        """Members of a cohort on this kind of slot."""
+        return self.sizes.get(kind, self.sizes[""])
 
     @property
     def may_ask(self) -> bool:
@@ -118,6 +122,14 @@ class _Running:
     structure: str
     members: set[str]
     since: float  # when it last reported
+    kind: str  # of slot
+
+
+KindFor = Callable[[str], str | None]
+
+
+def _anywhere(family: str) -> str:
+    return ""
 
 
 class Search:
@@ -134,7 +146,7 @@ class Search:
         slots: int = 1,
         quota_history: Sequence[Mapping[str, int | None]] = (),
     ) -> None:
-        self._families = {plan.name: _Family(plan, plan.cohort_size) for plan in families}
+        self._families = {plan.name: _Family(plan, {"": plan.cohort_size}) for plan in families}
         self._metric, self._greater_is_better, self._seed = metric, greater_is_better, seed
         self._journal = journal
         self._slots = slots
@@ -183,22 +195,28 @@ class Search:
         self._closing = True
         self._finishing = let_running_finish
 
-    def next_cohort(self, now: float) -> CohortOrder | None:
-        """What a free slot should train, or None when nothing is to be started now."""
+    def next_cohort(self, now: float, kind_for: KindFor = _anywhere) -> CohortOrder | None:
+        """What a free slot should train, or None when nothing is to be started now.
+
+        kind_for: family -> the kind of slot that its next cohort would get; None: none is free.
+        """
         if self._closing:
             return None
-        order = self._resumable.popleft() if self._resumable else self._new_cohort(now)
+        order = self._next_resumable(kind_for) or self._new_cohort(now, kind_for)
         if order is not None:
             structure = self._structure(order.members[0].trial)
             names = [member.trial for member in order.members]
-            self._begin(order.cohort, _Running(order.family, structure, set(names), now))
-            self._journal(
-                self._applied({"event": "cohort", "cohort": order.cohort, "family": order.family, "trials": names})
-            )
+            kind = kind_for(order.family) or ""
+            self._begin(order.cohort, _Running(order.family, structure, set(names), now, kind))
+            event = {"event": "cohort", "cohort": order.cohort, "family": order.family, "trials": names}
+            self._journal(self._applied({**event, "slot": kind} if kind else event))
         return order
 
-    def on_results(self, cohort: str, results: Sequence[RungResult], now: float) -> Reply:
-        """Take a rung's results in; say who goes, who comes, and whether the cohort ends."""
+    def on_results(self, cohort: str, results: Sequence[RungResult], now: float, outgrown: bool = False) -> Reply:
+        """Take a rung's results in; say who goes, who comes, and whether the cohort ends.
+
+        outgrown: a member that found no memory, alone as it was, finds more elsewhere.
+        """
         running = self._running[cohort]
         family = self._families[running.family]
         family.reported_ns += _ns(now) - _ns(running.since)
@@ -212,7 +230,8 @@ class Search:
             rung = {"event": "rung", "cohort": cohort, **vars(result)}
             del rung["failure"]
             events += self._applied(rung)
-        release = self._take_back(cohort, results, events) if len(running.members) > 1 else []
+        alone = len(running.members) == 1
+        release = [] if alone and not outgrown else self._take_back(cohort, results, events)
         taken_back = frozenset(release)
         for result in results:
             if result.trial in taken_back:
@@ -223,7 +242,9 @@ class Search:
                 running.members.discard(result.trial)
                 release.append(result.trial)
         admit: list[Member] = []
-        if family.stopped is not None:
+        if outgrown and release:
+            running.members.clear()  # this slot is too small for any
+        elif family.stopped is not None:
             release += running.members
             running.members.clear()
         elif not self._closing and not self._should_yield(family, now):
@@ -238,14 +259,16 @@ class Search:
         self._journal(events)
         return Reply(tuple(release), tuple(admit), end, unfinished=bool(running.members) and end)
 
-    def resize(self, family: str, members: int) -> None:
-        """From now on, cohorts of this family have so many members."""
-        self._families[family].size = members
+    def resize(self, family: str, members: int, kind: str = "") -> None:
+        """From now on, cohorts of this family have so many members on this kind of slot."""
+        self._families[family].sizes[kind] = members
 
-    def explain(self, cohort: str, reason: str) -> None:
-        """Keep why a cohort trains as it does."""
+    def explain(self, cohort: str, reason: str, slot: str | None = None) -> None:
+        """Keep why a cohort trains as it does, and on what."""
         family = self._running[cohort].family
         event = {"event": "cohort", "cohort": cohort, "family": family, "trials": [], "reason": reason}
+        if slot is not None:
+            event["slot"] = slot
         self._journal(self._applied(event))
 
     def on_lost(self, cohort: str, failure: Failure, now: float) -> None:
@@ -274,6 +297,12 @@ class Search:
             orders.append(CohortOrder(f"c{self._cohorts:03d}", family, tuple(map(self._member, half))))
         return orders
 
+    @property
+    def waiting_families(self) -> list[str]:
+        """Families with work that no slot has taken up."""
+        resumable = {order.family for order in self._resumable}
+        return [name for name, family in self._families.items() if family.has_work or name in resumable]
+
     def progress_of(self, family: str) -> tuple[int, int | None, float]:
         """(trials asked for, trials to ask for or None, seconds of training) of a family."""
         state = self._families[family]
@@ -296,11 +325,19 @@ class Search:
             family.reported_ns -= _ns(running.since)
         return running
 
-    def _new_cohort(self, now: float) -> CohortOrder | None:
+    def _next_resumable(self, kind_for: KindFor) -> CohortOrder | None:
+        for order in self._resumable:
+            if kind_for(order.family) is not None:
+                self._resumable.remove(order)
+                return order
+        return None
+
+    def _new_cohort(self, now: float, kind_for: KindFor) -> CohortOrder | None:
         for family in sorted(self._families.values(), key=lambda f: f.used(now)):
-            if not family.has_work:
+            kind = kind_for(family.plan.name) if family.has_work else None
+            if kind is None:
                 continue
-            size = self._fair_size(family)
+            size = self._fair_size(family, kind)
             waiting = family.waiting
             events: list[Event] = []
             while waiting.most < size and family.may_ask and len(waiting) < 2 * size:
@@ -314,19 +351,19 @@ class Search:
             return CohortOrder(f"c{self._cohorts:03d}", family.plan.name, members)
         return None
 
-    def _fair_size(self, family: _Family) -> int:
+    def _fair_size(self, family: _Family, kind: str) -> int:
         """No cohort takes all that is left of a family while slots stand idle."""
         quota = family.plan.quota
         if quota is None:
-            return family.size
+            return family.size(kind)
         left = quota - family.asked + len(family.waiting)
-        return max(1, min(family.size, -(-left // max(1, self._slots - len(self._running)))))
+        return max(1, min(family.size(kind), -(-left // max(1, self._slots - len(self._running)))))
 
     def _refill(self, family: _Family, running: _Running, events: list[Event]) -> list[Member]:
         """New members of the cohort's own structure for the places that are free."""
-        free = family.size - len(running.members)
+        free = family.size(running.kind) - len(running.members)
         waiting, own = family.waiting, running.structure
-        patience = 2 * family.size  # other structures asked for on the way wait for a cohort of their own
+        patience = 2 * family.size(running.kind)  # other structures asked for on the way wait for a cohort of their own
         while waiting.count(own) < free and family.may_ask and len(waiting) - waiting.count(own) < patience:
             self._ask(family, events)
         return [self._member(trial) for trial in waiting.take(own, free)]
@@ -378,9 +415,9 @@ class Search:
         """Members that found no memory beside the others: not to blame, they train again in smaller cohorts."""
         running = self._running[cohort]
         without = [result for result in results if result.failure is not None and result.failure.kind == "memory"]
-        if without:
+        if without and len(running.members) > 1:
             family = self._families[running.family]
-            family.size = max(1, min(family.size, len(running.members)) // 2)
+            family.sizes[running.kind] = max(1, min(family.size(running.kind), len(running.members)) // 2)
         for result in without:
             assert result.failure is not None
             lost = {"event": "lost", "cohort": cohort, "trials": [result.trial], "failure": asdict(result.failure)}

@@ -1,24 +1,34 @@
 """Ray for the time of one sweep: started here on loopback, or one that is there already."""
 
 import contextlib
+import ctypes
 import logging
 import os
+import platform
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import psutil
 import ray
 from ray._private import services
-from ray._private.node import Node
+from ray._private.node import Node as RayNode
+from ray._raylet import Config  # type: ignore[attr-defined]  # compiled
 
 from distml.errors import DistmlError
+from distml.sweep.cluster import Cluster, Node, nodes_from
 from distml.training.processor import openblas_environment
 
+if TYPE_CHECKING:
+    from distml.hardware.devices import DeviceClass
+
 LOOPBACK = "127.0.0.1"
+_LOOPBACKS = (LOOPBACK, "localhost")
 _FOLDER_PREFIX = "distml-ray-"
 _OWNER_FILE = "driver.pid"
 _SETTINGS = {
@@ -34,8 +44,7 @@ class Session:
 
     is_local: bool  # started here, on one machine, for this sweep alone
     place: str  # 'local Ray, 2 CPUs, no GPU'
-    cpus: int
-    gpus: float
+    cluster: Cluster
     dashboard: str | None
     scratch: Path  # gone when the session ends
 
@@ -58,29 +67,103 @@ def ray_session(address: str | None, *, dashboard: bool, verbose: bool) -> Itera
     try:
         try:
             if address is None:
-                with _small_and_on_loopback(verbose):
+                classes = local_devices()
+                devices, idle = next(iter(classes), None), classes[1:]
+                with _small_and_on_loopback(verbose), _visible(devices):
                     context = ray.init(
                         include_dashboard=dashboard, dashboard_host=LOOPBACK, _node_ip_address=LOOPBACK,
-                        _temp_dir=str(scratch), logging_level=level, log_to_driver=verbose,
+                        num_gpus=len(devices.uuids) if devices else 0, _temp_dir=str(scratch),
+                        logging_level=level, log_to_driver=verbose,
                     )  # fmt: skip
+                cluster = Cluster((Node(platform.node(), int(ray.cluster_resources().get("CPU", 0)), devices),))
             else:
-                os.environ.setdefault("RAY_AUTH_MODE", "token")  # what `ray start --head` turns on by itself
-                context = ray.init(address=address, logging_level=level, log_to_driver=verbose)
+                idle = []
+                context = connect(address, verbose)
+                cluster = current_cluster()
+        except DistmlError:
+            raise
         except Exception as error:  # Ray raises what it likes: ConnectionError, ValueError, RuntimeError, ...
             where = "on this machine" if address is None else f"at {address}"
             raise DistmlError(f"Ray {where} did not answer: {error}\n  what to try: distml doctor") from error
-        found = ray.cluster_resources()
         yield Session(
             is_local=address is None,
-            place=_place(address, found),
-            cpus=int(found.get("CPU", 0)),
-            gpus=found.get("GPU", 0.0),
+            place=_place(address, cluster) + _left_idle(idle),
+            cluster=cluster,
             dashboard=f"http://{context.dashboard_url}" if context.dashboard_url else None,
             scratch=scratch,
         )
     finally:
         ray.shutdown()
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def connect(address: str, verbose: bool = False) -> Any:
+    """Join a running Ray as a driver; 'auto': this machine's. Raises what Ray raises."""
+    os.environ.setdefault("RAY_AUTH_MODE", "token")  # as `distml node start` and `ray start --head` have it
+    Config.initialize("")  # Ray read its settings when it was imported
+    level = logging.INFO if verbose else logging.ERROR
+    # Ray makes of a loopback address one that the network reaches, at which a head on loopback does not listen.
+    with mock.patch.object(services, "resolve_ip_for_localhost", lambda host: host):
+        asked = services.canonicalize_bootstrap_address(address) or address
+        host, _, port = asked.rpartition(":")
+        if host in _LOOPBACKS and _listens(int(port)):
+            return ray.init(address=asked, logging_level=level, log_to_driver=verbose)
+    return ray.init(address=address, logging_level=level, log_to_driver=verbose)
+
+
+def current_cluster() -> Cluster:
+    """What the Ray to which this process is connected has now."""
+    return Cluster(nodes_from(ray.nodes()))
+
+
+def this_machine() -> Cluster:
+    """What a Ray of this machine's own would have."""
+    devices = next(iter(local_devices()), None)
+    return Cluster((Node(platform.node(), psutil.cpu_count() or 1, devices),))
+
+
+def seen_from(address: str) -> Cluster:
+    """What the Ray at that address has now; connects and leaves again. Raises DistmlError."""
+    with ray_session(address, dashboard=False, verbose=False) as session:
+        return session.cluster
+
+
+def local_devices() -> "list[DeviceClass]":
+    """This machine's classes of device, that with the most memory first: a Ray of its own uses those alone."""
+    try:
+        ctypes.CDLL("libnvidia-ml.so.1")
+    except OSError:  # the quickest way to know, for most machines have none
+        return []
+    from distml.hardware.devices import device_classes, list_devices
+    from distml.hardware.parts import narrowed
+
+    inventory = list_devices()
+    classes = narrowed(device_classes(inventory), inventory, os.environ.get("CUDA_VISIBLE_DEVICES"))
+    return sorted(classes, key=lambda one: -len(one.uuids) * (one.memory_mib or 0))
+
+
+def _left_idle(classes: "list[DeviceClass]") -> str:
+    if not classes:
+        return ""
+    names = " and ".join(f"{len(one.uuids)} x {one.name}" for one in classes)
+    return f" ({names} idle: distml node start --head would use all)"
+
+
+@contextlib.contextmanager
+def _visible(devices: "DeviceClass | None") -> Iterator[None]:
+    """Ray hands out what its raylet's variable holds, by UUID: slices, which it knows nothing of, like cards."""
+    if devices is None:
+        yield
+        return
+    with mock.patch.dict(os.environ, {"CUDA_VISIBLE_DEVICES": ",".join(devices.uuids)}):
+        yield
+
+
+def _listens(port: int) -> bool:
+    """Whether somebody does on loopback."""
+    with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, port), timeout=1):
+        return True
+    return False
 
 
 @contextlib.contextmanager
@@ -91,20 +174,21 @@ def _small_and_on_loopback(verbose: bool) -> Iterator[None]:
     which has nothing to scale on one machine and takes a second to end, and a process that sends logs to the driver.
     """
 
-    def nothing(node: Node) -> None: ...
+    def nothing(node: RayNode) -> None: ...
 
     with (
         mock.patch.object(services, "resolve_ip_for_localhost", lambda host: host),
-        mock.patch.object(Node, "start_monitor", nothing),
-        mock.patch.object(Node, "start_log_monitor", Node.start_log_monitor if verbose else nothing),
+        mock.patch.object(RayNode, "start_monitor", nothing),
+        mock.patch.object(RayNode, "start_log_monitor", RayNode.start_log_monitor if verbose else nothing),
     ):
         yield
 
 
-def _place(address: str | None, found: dict[str, float]) -> str:
-    cpus, gpus = int(found.get("CPU", 0)), found.get("GPU", 0.0)
+def _place(address: str | None, cluster: Cluster) -> str:
     where = "local Ray" if address is None else f"Ray at {address}"
-    return f"{where}, {cpus} CPU{'s' * (cpus != 1)}, {f'{gpus:g} GPU' + 's' * (gpus != 1) if gpus else 'no GPU'}"
+    nodes = "" if len(cluster.nodes) == 1 else f"{len(cluster.nodes)} nodes, "
+    devices = " and ".join(f"{len(one.uuids)} x {one.name}" for one in cluster.device_classes) or "no GPU"
+    return f"{where}, {nodes}{cluster.cpus} CPU{'s' * (cluster.cpus != 1)}, {devices}"
 
 
 def _sweep_up_after_killed_drivers() -> None:

@@ -1,11 +1,11 @@
-"""What a sweep's bookkeeping and the packer cost on a large cluster, and how that grows.
+"""What a sweep's bookkeeping and the account of places cost on a large cluster, and how that grows.
 
     make bench-scale                                  the table, each row twice the row above it
     python experiments/benchmarks/scale.py 5000 50    one row: trials, whole GPUs; seven MIG slices to each GPU
 
 Nothing trains and Ray does not run: cohorts take simulated time, nodes fail at random and come back, and what they ran
-is lost. All decisions are the real ones (search, ASHA, packer). At each step, each device that was touched is
-added up anew: more on it than it has ends the run with an AssertionError.
+is lost. All decisions are the real ones (search, ASHA, places). Each node adds up anew what it was given, at each step,
+as Ray would: more than it has ends the run with an AssertionError.
 """
 
 import heapq
@@ -22,18 +22,25 @@ from functools import partial
 from typing import Any, TypeVar
 
 from distml.hardware.devices import DeviceClass
-from distml.hardware.packing import Need, Slot, pack, share_of
+from distml.hardware.packing import RAY_UNITS
 from distml.models.space import Value
+from distml.sweep.cluster import Cluster, Node
+from distml.sweep.places import Placement, Places
 from distml.sweep.rungs import rungs
 from distml.sweep.search import CohortOrder, FamilyPlan, Reply, Search
 from distml.sweep.tune.stoppers import make_stopper
+from distml.sweep.wish import Wish
 from distml.training.cohort import Failure, Member, RungResult
 
 SIZES = ((12_500, 125), (25_000, 250), (50_000, 500), (100_000, 1_000))  # trials, whole GPUs
 METRIC = "score"
 FULL, FACTOR = 27, 3  # epochs, and what ASHA leaves of a rung
 WIDTHS = 12  # structures of the network
-GPU, SLICE = Slot("rtx-3090", 24_576, 82), Slot("1g.5gb", 4_864, 14)
+WISHES = {
+    "network": Wish(1, "4GiB"),
+    "forest": Wish(1, 0.25),
+    "boosting": Wish(1),
+}  # a slice or a sixth, a share, a core
 DOWN_SECONDS = 120.0  # that a failed node is away
 TURN_SECONDS = 1.0  # of simulated time, whose events a driver finds together
 
@@ -73,79 +80,63 @@ def plans(trials: int) -> list[FamilyPlan]:
     ]
 
 
-def need_of(order: CohortOrder) -> Need:
-    """1.2 to 5.0 GiB for a cohort of networks, of which the widest fit no slice; little for an ensemble."""
-    if order.family != "network":
-        return Need(900, 4)
-    return Need(1_200 + 360 * int(order.members[0].params["width"]), 10)  # type: ignore[call-overload]
+def nodes_of(gpus: int) -> tuple[Node, ...]:
+    """Whole GPUs, four to a node; seven slices for each, 28 to a node; a node of cores for each eight of them."""
+
+    def some(kind: str, count: int, on_node: int, cpus: int, memory_mib: int, multiprocessors: int) -> list[Node]:
+        return [
+            Node(f"{kind}-{number}", cpus, DeviceClass(kind, uuids, memory_mib, multiprocessors), apart=True)
+            for number in range(-(-count // on_node))
+            for uuids in [tuple(f"{kind}-{number}-{place}" for place in range(min(on_node, count - on_node * number)))]
+        ]
+
+    return (
+        *some("rtx-3090", gpus, 4, 32, 24_576, 82),
+        *some("1g.5gb", 7 * gpus, 28, 32, 4_864, 14),
+        *(Node(f"cores-{number}", 32, apart=True) for number in range(-(-gpus // 8))),
+    )
 
 
 @dataclass
-class Cluster:
-    """Devices, what runs on them, and who holds them to what they have."""
+class Raylet:
+    """A node as Ray accounts for it, knowing nothing of what the driver's own account says."""
 
-    devices: dict[str, Slot]  # name -> what it has
-    nodes: dict[str, list[str]]  # node -> its devices
-    running: dict[str, dict[str, Need]] = field(default_factory=dict)  # device -> cohort -> what it takes
-    free: dict[str, Slot] = field(default_factory=dict)  # devices that are up and have something left
-    down: set[str] = field(default_factory=set)  # devices
+    node: Node
+    held: dict[str, tuple[Placement, tuple[int, ...]]] = field(default_factory=dict)  # cohort -> (its place, devices)
 
-    @classmethod
-    def of(cls, gpus: int) -> "Cluster":
-        """Whole GPUs, four to a node, and seven slices for each of them, 28 to a node."""
-        devices: dict[str, Slot] = {}
-        nodes: dict[str, list[str]] = {}
-        for kind, count, on_node in ((GPU, gpus, 4), (SLICE, 7 * gpus, 28)):
-            for number in range(count):
-                node = f"{kind.name}-node{number // on_node}"
-                name = f"{node} {number % on_node}"
-                devices[name] = Slot(name, kind.memory_mib, kind.multiprocessors)
-                nodes.setdefault(node, []).append(name)
-        return cls(devices, nodes, {name: {} for name in devices}, dict(devices))
+    def take(self, cohort: str, placement: Placement) -> None:
+        assert cohort not in self.held
+        free = self._free()
+        gpus = placement.resources.get("GPU", 0.0)
+        units = min(RAY_UNITS, round(gpus * RAY_UNITS))
+        room = sorted((left, device) for device, left in enumerate(free) if left >= units) if gpus else []
+        devices = tuple(device for _, device in room[: max(1, int(gpus))]) if gpus else ()
+        assert len(devices) == (max(1, int(gpus)) if gpus else 0), f"{self.node.name} is overcommitted: {free} free"
+        self.held[cohort] = placement, devices
+        self._check()
 
-    def slots(self, need: Need) -> int:
-        """How many cohorts with this need the cluster holds at once."""
-        kinds = ((GPU, len(self.devices) // 8), (SLICE, len(self.devices) * 7 // 8))
-        classes = (
-            DeviceClass(kind.name, tuple(map(str, range(count))), kind.memory_mib, kind.multiprocessors)
-            for kind, count in kinds
-        )
-        return sum(share_of(need, devices).at_once for devices in classes)
+    def leave(self, cohort: str) -> None:
+        del self.held[cohort]
 
-    def put(self, cohort: str, device: str, need: Need) -> None:
-        assert device not in self.down
-        assert cohort not in self.running[device]
-        self.running[device][cohort] = need
-        self._account(device)
+    def _free(self) -> list[int]:
+        free = [RAY_UNITS] * (len(self.node.devices.uuids) if self.node.devices else 0)
+        for placement, devices in self.held.values():
+            for device in devices:
+                free[device] -= min(RAY_UNITS, round(placement.resources["GPU"] * RAY_UNITS))
+        return free
 
-    def remove(self, cohort: str, device: str) -> None:
-        del self.running[device][cohort]
-        self._account(device)
-
-    def fail(self, node: str) -> list[str]:
-        """The cohorts that were lost with it."""
-        lost = [cohort for device in self.nodes[node] for cohort in self.running[device]]
-        for device in self.nodes[node]:
-            self.down.add(device)
-            self.running[device].clear()
-            self._account(device)
-        return lost
-
-    def repair(self, node: str) -> None:
-        for device in self.nodes[node]:
-            self.down.discard(device)
-            self._account(device)
-
-    def _account(self, device: str) -> None:
-        """Add up what runs on a device, without a look at what the packer thought."""
-        has, needs = self.devices[device], self.running[device].values()
-        memory = has.memory_mib - sum(need.memory_mib for need in needs)
-        compute = has.multiprocessors - sum(min(need.multiprocessors, has.multiprocessors) for need in needs)
-        assert memory >= 0 and compute >= 0, f"{device} is overcommitted: {memory} MiB, {compute} multiprocessors left"
-        if device in self.down or memory == 0:
-            self.free.pop(device, None)
-        else:
-            self.free[device] = Slot(device, memory, compute, has.multiprocessors)
+    def _check(self) -> None:
+        """Cores, shares and memory, from the beginning."""
+        cpus = sum(placement.resources["CPU"] for placement, _ in self.held.values())
+        assert cpus <= self.node.cpus, f"{self.node.name} is overcommitted: {cpus} of {self.node.cpus} cores"
+        assert all(left >= 0 for left in self._free()), f"{self.node.name} is overcommitted: {self._free()} free"
+        if self.node.devices is None:
+            return
+        memory = [0] * len(self.node.devices.uuids)
+        for placement, devices in self.held.values():
+            for device in devices:
+                memory[device] += placement.memory_mib or 0
+        assert max(memory) <= (self.node.devices.memory_mib or 0), f"{self.node.name} is overcommitted: {memory} MiB"
 
 
 @dataclass
@@ -161,10 +152,9 @@ class Outcome:
     lost: int = 0  # cohorts
     nodes_failed: int = 0
     events: int = 0  # that would stand in the journal
-    placed: int = 0
     simulated_seconds: float = 0.0
-    search_seconds: float = 0.0  # of a processor, in the search
-    pack_seconds: float = 0.0  # in the packer
+    decision_seconds: float = 0.0  # of a processor, in the search and in the account of places
+    update_seconds: float = 0.0  # to take up that nodes went or came
     memory_mib: float = 0.0  # that the process grew by
     ended: dict[str, int] = field(default_factory=dict)  # state -> trials
 
@@ -179,17 +169,18 @@ class Simulation:
 
     def __init__(self, trials: int, gpus: int, seed: int = 0, failing: float = 2.0) -> None:
         """failing: how often a node fails in an hour of simulated time; 0: never."""
-        self.cluster = Cluster.of(gpus)
+        self._nodes = nodes_of(gpus)
+        self._raylets = {node.name: Raylet(node) for node in self._nodes}
+        self._down: set[str] = set()  # nodes
+        self._places = Places(WISHES, Cluster(self._nodes))
         self.outcome = Outcome(trials, gpus, 7 * gpus)
         self._random = random.Random(seed)
-        self._slots = self.cluster.slots(Need(900, 4))
         self._search = Search(
-            plans(trials), metric=METRIC, greater_is_better=True, seed=seed, journal=self._count, slots=self._slots
-        )
-        self._between_failures = 3600 / (failing * len(self.cluster.nodes)) if failing else None
-        self._waiting: dict[str, CohortOrder] = {}
-        self._place: dict[str, str] = {}  # cohort -> device
-        self._needs: dict[str, Need] = {}
+            plans(trials), metric=METRIC, greater_is_better=True, seed=seed, journal=self._count,
+            slots=self._places.slots,
+        )  # fmt: skip
+        self._between_failures = 3600 / (failing * len(self._nodes)) if failing else None
+        self._node_of: dict[str, str] = {}  # cohort -> node
         self._members: dict[str, dict[str, tuple[Member, int]]] = {}  # cohort -> trial -> (member, epochs so far)
         self._starts: dict[str, int] = {}  # cohort -> how often it started: a report from before a loss is void
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
@@ -209,41 +200,31 @@ class Simulation:
         self.outcome.memory_mib = _memory_mib() - before
         self.outcome.simulated_seconds = self._now
         self.outcome.ended = dict(self._search.record.counts)
-        assert not any(self.cluster.running.values()), "somebody still holds a device"
+        assert not any(raylet.held for raylet in self._raylets.values()), "somebody still holds a place"
         return self.outcome
 
     # --- placing
 
     def _fill(self) -> None:
-        """Ask for as many cohorts as there are slots, and give places to those that fit."""
-        while self._search.under_way < self._slots:
-            order = self._searching(partial(self._search.next_cohort, self._now))
-            if order is None:
-                break
-            self._waiting[order.cohort] = order
-            self._needs[order.cohort] = need_of(order)
+        """Start cohorts for as long as there is room for one."""
+        while (started := self._deciding(self._start)) is not None:
+            order, placement = started
+            assert placement.node not in self._down
+            self._raylets[placement.node].take(order.cohort, placement)
+            self._node_of[order.cohort] = placement.node
+            self._members[order.cohort] = {member.trial: (member, 0) for member in order.members}
+            self._starts[order.cohort] = self._starts.get(order.cohort, 0) + 1
+            self._await_report(order.cohort)
             self.outcome.cohorts += 1
-        if self._waiting:
-            self._pack()
+        self.outcome.at_once = max(self.outcome.at_once, len(self._node_of))
 
-    def _pack(self) -> None:
-        needs = {cohort: self._needs[cohort] for cohort in self._waiting}
-        least = min(need.memory_mib for need in needs.values())
-        room = [slot for slot in self.cluster.free.values() if slot.memory_mib >= least]
-        start = time.process_time()
-        packing = pack(needs, room)
-        self.outcome.pack_seconds += time.process_time() - start
-        assert packing.placed.keys() | packing.waiting.keys() == needs.keys()
-        for cohort, device in packing.placed.items():
-            assert cohort not in self._place
-            self.cluster.put(cohort, device, needs[cohort])
-            self._place[cohort] = device
-            order = self._waiting.pop(cohort)
-            self._members[cohort] = {member.trial: (member, 0) for member in order.members}
-            self._starts[cohort] = self._starts.get(cohort, 0) + 1
-            self._await_report(cohort)
-        self.outcome.placed += len(packing.placed)
-        self.outcome.at_once = max(self.outcome.at_once, len(self._place))
+    def _start(self) -> tuple[CohortOrder, Placement] | None:
+        order = self._search.next_cohort(self._now, self._places.kind_for)
+        if order is None:
+            return None
+        placement = self._places.take(order.cohort, order.family)
+        assert placement is not None, "the search asked whether there was room"
+        return order, placement
 
     # --- training
 
@@ -253,13 +234,13 @@ class Simulation:
         self._at(self._now + steps * self._random.uniform(2, 6), partial(self._report, cohort, self._starts[cohort]))
 
     def _report(self, cohort: str, start: int) -> None:
-        if cohort not in self._place or self._starts[cohort] != start:
+        if cohort not in self._node_of or self._starts[cohort] != start:
             return  # it was lost meanwhile
         members = self._members[cohort]
         results = [_result(member, _next_rung(member, reached)) for member, reached in members.values()]
         self._members[cohort] = {result.trial: (members[result.trial][0], result.resource) for result in results}
         self.outcome.reports += 1
-        self._heed(cohort, self._searching(partial(self._search.on_results, cohort, results, self._now)))
+        self._heed(cohort, self._deciding(partial(self._search.on_results, cohort, results, self._now)))
 
     def _heed(self, cohort: str, reply: Reply) -> None:
         members = self._members[cohort]
@@ -273,7 +254,8 @@ class Simulation:
             self._await_report(cohort)
 
     def _leave(self, cohort: str) -> None:
-        self.cluster.remove(cohort, self._place.pop(cohort))
+        self._raylets[self._node_of.pop(cohort)].leave(cohort)
+        self._deciding(partial(self._places.release, cohort))
         del self._members[cohort]
 
     # --- failing
@@ -283,24 +265,40 @@ class Simulation:
             self._at(self._now + self._random.expovariate(1 / self._between_failures), self._fail)
 
     def _fail(self) -> None:
-        node = self._random.choice(list(self.cluster.nodes))
-        self.outcome.nodes_failed += 1
-        for cohort in self.cluster.fail(node):
-            del self._place[cohort], self._members[cohort]
-            self.outcome.lost += 1
-            self._searching(partial(self._search.on_lost, cohort, Failure("node", f"{node} is gone", ""), self._now))
-        self._at(self._now + DOWN_SECONDS, partial(self.cluster.repair, node))
+        raylet = self._raylets[self._random.choice(self._nodes).name]
+        name = raylet.node.name
+        if name not in self._down:
+            self.outcome.nodes_failed += 1
+            self._down.add(name)
+            for cohort in list(raylet.held):
+                raylet.leave(cohort)
+                del self._node_of[cohort], self._members[cohort]
+                self.outcome.lost += 1
+                self._deciding(partial(self._places.release, cohort))
+                failure = Failure("node", f"{name} is gone", "")
+                self._deciding(partial(self._search.on_lost, cohort, failure, self._now))
+            self._update()
+            self._at(self._now + DOWN_SECONDS, partial(self._repair, name))
         self._await_failure()
+
+    def _repair(self, name: str) -> None:
+        self._down.remove(name)
+        self._update()
+
+    def _update(self) -> None:
+        start = time.process_time()
+        self._places.update(Cluster(tuple(node for node in self._nodes if node.name not in self._down)))
+        self.outcome.update_seconds += time.process_time() - start
 
     # --- keeping count
 
     def _at(self, when: float, what: Callable[[], None]) -> None:
         heapq.heappush(self._agenda, (when, next(self._turns), what))
 
-    def _searching(self, ask: Callable[[], _Answer]) -> _Answer:
+    def _deciding(self, ask: Callable[[], _Answer]) -> _Answer:
         start = time.process_time()
         answer = ask()
-        self.outcome.search_seconds += time.process_time() - start
+        self.outcome.decision_seconds += time.process_time() - start
         return answer
 
     def _count(self, events: Sequence[Mapping[str, Any]]) -> None:
@@ -331,15 +329,15 @@ def measure(trials: int, gpus: int) -> Outcome:
 
 
 def table() -> None:
-    print(" trials   GPUs  slices  at once  nodes  cohorts  decisions   search    a second  placed    a second  memory")
-    print("                                 failed    lost                 CPU s                                MiB")
+    print("| trials | whole GPUs | slices | at once | nodes failed | lost | decisions | a second | update | memory |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     for size in SIZES:
         row = measure(*size)
-        searched, packed = row.decisions / row.search_seconds, row.placed / row.pack_seconds
+        changes = max(1, 2 * row.nodes_failed)
         print(
-            f"{row.trials:7,} {row.gpus:6,} {row.slices:7,} {row.at_once:8,} {row.nodes_failed:6,} {row.lost:8,} "
-            f"{row.decisions:10,} {row.search_seconds:8.1f} {searched:11,.0f} {row.placed:7,} {packed:11,.0f} "
-            f"{row.memory_mib:7,.0f}",
+            f"| {row.trials:,} | {row.gpus:,} | {row.slices:,} | {row.at_once:,} | {row.nodes_failed:,} | {row.lost:,} "
+            f"| {row.decisions:,} | {row.decisions / row.decision_seconds:,.0f} "
+            f"| {1000 * row.update_seconds / changes:,.0f} ms | {row.memory_mib:,.0f} MiB |",
             flush=True,
         )
 

@@ -90,7 +90,8 @@ def test_a_device_that_does_not_tell_its_memory_takes_one():
 def test_allocators_and_contexts_of_all_processes_fit_the_device(need, devices, context):
     share = share_of(need, devices)
     if share.slots:
-        used = share.slots * allocator_cap(share, devices.memory_mib, context) * devices.memory_mib
+        cap = allocator_cap(devices.memory_mib // share.slots, devices.memory_mib, context)
+        used = share.slots * cap * devices.memory_mib
         assert used <= max(0, devices.memory_mib - share.slots * context) + 1e-6
 
 

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from distml.report.console import show
 from distml.report.listing import list_table, rows_for, status_json, status_lines
-from distml.report.loaded import LoadedSweep, load
+from distml.report.loaded import load
 from distml.sweep.runs import list_runs
 from tests.report.sweeps import CLOSED, EVENTS, FAILURE, OPENED, WINNER, write_sweep
 
@@ -72,6 +72,23 @@ def test_trials_that_wait_for_the_same_are_told_in_one_line(tmp_path):
     with folder.writer():
         running = load("credit", tmp_path)
     assert drawn(status_lines(running))[-1] == "t0007 and 1 more   waiting for a free slot; 1 cohort running"
+
+
+def test_what_families_wait_for_is_what_the_driver_last_wrote(tmp_path):
+    folder = write_sweep(tmp_path)
+    needs = "needs 9.1 GiB on one device; the best free is 6.4 GiB on node3 rtx-3090 1"
+    with folder.writer():
+        folder.write_waiting({"random-forest": needs, "mine": "for a MIG slice; all 4 are taken"})
+        running = load("credit", tmp_path)
+        assert drawn(status_lines(running))[-2:] == [
+            f"t0007   waiting {needs}",
+            "mine    waiting for a MIG slice; all 4 are taken",
+        ]
+        assert status_json(running)["families_waiting"]["mine"] == "for a MIG slice; all 4 are taken"
+    over = load("credit", tmp_path)
+    assert status_json(over)["families_waiting"] == {}
+    with folder.writer():  # the next driver begins with nothing said
+        assert folder.waiting() == {}
 
 
 def test_status_of_an_interrupted_sweep_says_how_to_go_on(tmp_path):

@@ -19,11 +19,13 @@ class Diary(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, x: np.ndarray, y: np.ndarray) -> Self:
+        began = time.time()
         time.sleep(self.seconds)
         diary = os.environ.get("DISTML_TEST_DIARY")
         if diary:
             with Path(diary).open("a") as file:
-                file.write(f"{os.getpid()} {self.random_state} {self.strength}\n")
+                sees = os.environ.get("CUDA_VISIBLE_DEVICES", "all")
+                file.write(f"{os.getpid()} {self.random_state} {self.strength} {began} {time.time()} {sees}\n")
         if self.mood == "broken":
             raise KeyError("no such thing")
         if self.mood == "hungry":

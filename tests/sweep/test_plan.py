@@ -6,10 +6,12 @@ import pytest
 
 from distml.models.scoring import SCORING_NETWORK
 from distml.models.space import Choice, Domain, Fixed, Float, Int
+from distml.sweep.cluster import Cluster, Node
 from distml.sweep.plan import make_plan, structures, typical
 from distml.sweep.preflight import preflight
 from distml.sweep.spec import SweepSpec
 
+TWO_CPUS = Cluster((Node("here", cpus=2),))
 GERMAN = Path(__file__).parents[2] / "experiments" / "credit_german" / "credit_german.csv.gz"
 
 
@@ -37,7 +39,7 @@ def test_a_typical_configuration_lies_in_the_middle() -> None:
 
 def test_a_plan_names_cohorts_rungs_and_an_estimate() -> None:
     families = {"scoring-network": {"trials": 12, "space": {"epochs": 9}}, "random-forest": {}, "naive-bayes": {}}
-    plan = make_plan(preflight(spec(families=families)), cpus=2, gpus=0)
+    plan = make_plan(preflight(spec(families=families)), TWO_CPUS)
     network, forest, bayes = plan.lines
     assert (network.trials, forest.trials, bayes.trials) == (12, 4, 4)
     assert "cohorts of" in network.text and "rungs at 1, 3, 9 epochs" in network.text
@@ -48,10 +50,10 @@ def test_a_plan_names_cohorts_rungs_and_an_estimate() -> None:
 
 def test_cohorts_of_one_are_said_with_the_way_out() -> None:
     families = {"scoring-network": {"space": {"batch_size": {"low": 32, "high": 256}}}}
-    text = make_plan(preflight(spec(families=families)), cpus=2, gpus=0).lines[0].text
+    text = make_plan(preflight(spec(families=families)), TWO_CPUS).lines[0].text
     assert "cohorts of one" in text and "batch_size" in text
 
 
 def test_minutes_bound_the_estimate() -> None:
-    plan = make_plan(preflight(spec(families=["naive-bayes"], budget={"minutes": 2.0})), cpus=2, gpus=0)
+    plan = make_plan(preflight(spec(families=["naive-bayes"], budget={"minutes": 2.0})), TWO_CPUS)
     assert (plan.seconds, plan.basis, plan.lines[0].trials) == (120.0, "the budget's minutes", None)

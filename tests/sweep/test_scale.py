@@ -1,13 +1,16 @@
 """A large cluster in simulated time: nothing overcommitted, nobody forgotten, and cost that grows with the work."""
 
 import random
+import time
 from collections import deque
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from distml.hardware.packing import Need, Slot, pack
 from distml.sweep.waiting import Waiting
+from experiments.benchmarks import scale
 from experiments.benchmarks.scale import Outcome, Simulation, measure
 
 MARGIN = 2.5  # on growth: what is quadratic costs 6 times as much a decision where there are 16 times as many
@@ -23,18 +26,12 @@ def test_failing_nodes_overcommit_nothing_and_lose_no_trial(seed: int) -> None:
     outcome = Simulation(2_000, 24, seed=seed, failing=15).run()  # the simulation adds up each device at each step
     assert everybody_ended(outcome)
     assert outcome.nodes_failed >= 10 and outcome.lost >= 100
-    assert outcome.placed == outcome.cohorts
 
 
-def test_the_simulation_says_when_a_device_is_overcommitted(monkeypatch: pytest.MonkeyPatch) -> None:
-    from experiments.benchmarks import scale
-
-    careless = scale.pack
-
-    def pack(needs, slots):
-        return careless(needs, [scale.Slot(slot.name, 2 * scale.GPU.memory_mib, 400) for slot in slots])
-
-    monkeypatch.setattr(scale, "pack", pack)
+def test_the_simulation_says_when_a_node_is_overcommitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scale.Places, "_changed", lambda places, state: None)
+    monkeypatch.setattr(scale.Places, "_cores_free", lambda places, state: 1_000)
+    monkeypatch.setattr(scale.Places, "_has_devices", lambda places, state, wish: True)
     with pytest.raises(AssertionError, match="is overcommitted"):
         Simulation(1_500, 15).run()
 
@@ -51,7 +48,22 @@ def grows_no_faster(small: Outcome, large: Outcome) -> bool:
 
 
 def cost(outcome: Outcome) -> float:
-    return outcome.search_seconds + outcome.pack_seconds
+    return outcome.decision_seconds
+
+
+def test_packing_sixteen_times_the_cohorts_costs_little_more_for_each() -> None:
+    small = min(seconds_to_pack(3_000) for _ in range(3))
+    assert any(seconds_to_pack(48_000) < 6 * 16 * small for _ in range(2))  # 16 * 16 if each looked at all slots
+
+
+def seconds_to_pack(cohorts: int) -> float:
+    """Of a processor: with a slice for each eight of them."""
+    needs = {f"c{number}": Need(1_000 + 91 * (number % 12), 3) for number in range(cohorts)}
+    slots = [Slot(f"slice{number}", 9_984, 14) for number in range(cohorts // 8)]
+    start = time.process_time()
+    packing = pack(needs, slots)
+    assert packing.placed and packing.waiting
+    return time.process_time() - start
 
 
 @pytest.mark.long

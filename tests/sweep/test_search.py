@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from distml.sweep.numbering import interleave
 from distml.sweep.search import MAX_ATTEMPTS, SAME_FAILURES, Search, _Numbers
-from distml.training.cohort import Failure
+from distml.training.cohort import Failure, RungResult
 from tests.sweep.simulation import CountingSearcher, Machine, TopHalf, family, leaderboard, search
 
 
@@ -107,6 +107,38 @@ def test_a_trial_whose_process_keeps_dying_is_given_up() -> None:
     assert searched.next_cohort(machine.now) is None
     assert searched.done
     assert searched.record.trials["t0001"].state == "failed"
+
+
+def test_a_trial_that_found_no_memory_alone_trains_again_where_there_is_more() -> None:
+    searched = search([family("network", size=4, quota=1)], [])
+    order = searched.next_cohort(0.0)
+    assert order is not None
+    failure = Failure("memory", "OutOfMemoryError", "")
+    reply = searched.on_results(order.cohort, [RungResult("t0001", 0, "failed", failure=failure)], 1.0, outgrown=True)
+    assert (reply.release, reply.end, reply.unfinished) == (("t0001",), True, False)
+    assert searched.record.counts == {"pending": 1}
+    again = searched.next_cohort(2.0, lambda family: "3g.20gb")
+    assert again is not None and [member.trial for member in again.members] == ["t0001"]
+    assert searched.record.cohorts[again.cohort].slot == "3g.20gb"
+
+
+def test_a_family_without_room_lets_others_go_first() -> None:
+    searched = search([family("network", quota=2), family("forest", quota=2)], [])
+    order = searched.next_cohort(0.0, lambda name: None if name == "network" else "")
+    assert order is not None and order.family == "forest"
+    assert searched.next_cohort(0.0, lambda name: None) is None
+    assert searched.waiting_families == ["network", "forest"]
+
+
+def test_each_kind_of_slot_has_its_own_size_of_cohort() -> None:
+    searched = search([family("network", size=16, quota=100)], [], slots=2)
+    searched.resize("network", 32, "rtx-3090")
+    sizes = {}
+    for kind in ("rtx-3090", "1g.5gb"):
+        order = searched.next_cohort(0.0, lambda name, kind=kind: kind)
+        assert order is not None
+        sizes[kind] = len(order.members)
+    assert sizes == {"rtx-3090": 32, "1g.5gb": 16}
 
 
 @pytest.mark.parametrize("room", [1, 3, 5])

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -12,6 +12,7 @@ from ray.tune.execution import class_cache
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from distml.sweep.places import Placement, Places
 from distml.sweep.search import CohortOrder, Search
 from distml.sweep.tune.desk import Desk
 from distml.sweep.tune.worker import CohortTrainable, News, Start
@@ -55,7 +56,7 @@ class _CohortSearcher(Searcher):
                 "cohort": order.cohort,
                 "family": order.family,
                 "desk": self._run.desk,
-                "resources": dict(self._run.resources[order.family]),
+                "resources": dict(self._run.places.of(order.cohort).resources),
             }
         return Searcher.FINISHED if self._run.done else None
 
@@ -102,11 +103,11 @@ class _WhenOver(tune.Stopper):
 class Host(Protocol):
     """Whoever has a search run: gives it data, hears of it, and says when it is over."""
 
-    def letter(self, order: CohortOrder) -> Start:
+    def letter(self, order: CohortOrder, placement: Placement) -> Start:
         """The first message of a cohort, with its data. Raises where its members cannot be trained on it."""
 
     def finale(self) -> Start | None:
-        """Once the search is done, one more cohort of one member: the winner on all training rows."""
+        """Once the search is done, one more cohort of one member, which has its place: the winner on all rows."""
 
     def take_finale(self, result: RungResult) -> None: ...
 
@@ -128,8 +129,7 @@ class CohortRun:
 
     Args:
         search: decides what trains.
-        resources: family -> what Ray Tune reserves for one of its cohorts, like {'CPU': 1}.
-        slots: how many cohorts run at once.
+        places: what is free, and what Ray Tune reserves for each cohort.
         storage: a folder for Ray Tune's own files, which nobody needs afterwards.
     """
 
@@ -138,20 +138,19 @@ class CohortRun:
         search: Search,
         host: Host,
         *,
-        resources: Mapping[str, Mapping[str, float]],
-        slots: int,
+        places: Places,
         storage: Path,
         clock: Clock = time.monotonic,
     ) -> None:
         self.search = search
-        self.resources = resources
-        self._host, self._slots, self._storage, self._clock = host, slots, storage, clock
+        self.places = places
+        self._host, self._storage, self._clock = host, storage, clock
         self._verdict: Verdict = "go on"
         self._error: Exception | None = None  # raised in one of Ray Tune's calls, where it would be wrapped in text
         self._last: CohortOrder | None = None  # the finale, while it runs
         self._finale_tries = 0
         # Unless told, Ray Tune waits for one trial's process before it asks for the next trial.
-        os.environ.update(_SETTINGS | {"TUNE_MAX_PENDING_TRIALS_PG": str(slots)})
+        os.environ.update(_SETTINGS | {"TUNE_MAX_PENDING_TRIALS_PG": str(places.slots)})
         class_cache.DEFAULT_ENV_VARS.clear()  # with variables of its own, a trial cannot have a process that is there
         self.desk = Desk()
 
@@ -176,6 +175,7 @@ class CohortRun:
 
     def _fit(self) -> None:
         """One run of Ray Tune. Where it was ended with cohorts still training, the finale takes another."""
+        self.places.clear()
         tune.Tuner(
             CohortTrainable,
             tune_config=tune.TuneConfig(
@@ -233,13 +233,13 @@ class CohortRun:
     def _next_order(self) -> CohortOrder | None:
         if self.done:
             return self._begin_finale()
-        if self.search.under_way >= self._slots:
-            return None
-        order = self.search.next_cohort(self._clock())
+        order = self.search.next_cohort(self._clock(), self.places.kind_for)
         if order is None:
             return None
+        placement = self.places.take(order.cohort, order.family)
+        assert placement is not None  # the search asked
         try:
-            start = self._host.letter(order)
+            start = self._host.letter(order, placement)
         except ValueError as error:  # the table cannot be prepared as these trials ask
             failure = failure_of(error)
             failed = [RungResult(member.trial, 0, "failed", failure=failure) for member in order.members]
@@ -261,12 +261,15 @@ class CohortRun:
         results = [self._host.with_log(result) if result.failure else result for result in results]
         if self._last is not None:
             self._last = None
+            self.places.release(cohort)
             self._host.take_finale(results[0])
             self._finale_tries = FINALE_TRIES
             return True
         if news is not None:
             self._host.take_news(cohort, news)
-        reply = self.search.on_results(cohort, results, self._clock())
+        reply = self.search.on_results(cohort, results, self._clock(), self._outgrown(cohort, results))
+        if reply.end:
+            self.places.release(cohort)
         if reply.end and not reply.unfinished:
             self._host.forget(cohort)
             self.desk.close(cohort)
@@ -274,10 +277,17 @@ class CohortRun:
         self.desk.put(cohort, reply)
         return False
 
+    def _outgrown(self, cohort: str, results: list[RungResult]) -> bool:
+        failure = results[0].failure if len(results) == 1 else None
+        if failure is None or failure.kind != "memory" or len(self.search.running[cohort]) > 1:
+            return False
+        return self.places.outgrown(cohort, self.search.record.cohorts[cohort].family)
+
     def _on_lost(self, cohort: str, error: Exception | None) -> None:
         if not self.desk.is_alive(_DESK_SECONDS):
             self.desk = Desk()
         self.desk.close(cohort)
+        self.places.release(cohort)
         if self._last is None:
             self.search.on_lost(cohort, loss(error), self._clock())
             return

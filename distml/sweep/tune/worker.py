@@ -1,6 +1,7 @@
 """What runs in a slot: the Ray Tune trainable that carries one cohort."""
 
 import contextlib
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from ray._private.worker import _changeproctitle
 from distml.data.task import FoldArrays, Outline
 from distml.models.family import Family
 from distml.models.metrics import Evaluator
+from distml.sweep.cluster import NODE_VARIABLE
 from distml.sweep.search import CohortOrder, Reply
 from distml.sweep.tune.desk import Desk
 from distml.training.cohort import Assignment, Cohort, Member, RungResult
@@ -39,6 +41,7 @@ class Start:
     checkpoint: Path
     threads: int
     device: str
+    slot_mib: int | None = None  # of a share of a GPU: its memory, which the process must hold to
     most: int | None = None  # find out how many members, up to this, train best together; None: that is known
 
 
@@ -47,6 +50,7 @@ class News:
     """What a cohort found out when it started."""
 
     reason: str  # why it trains as it does
+    place: str  # 'ws-3090 GPU-1b2c': the machine, and what CUDA_VISIBLE_DEVICES lets it see
     size: int | None = None  # members that train best together, where that was measured
 
 
@@ -108,6 +112,7 @@ class CohortTrainable(tune.Trainable):
             whole=prepared.whole, device=start.device, threads=start.threads,
         )  # fmt: skip
         self._checkpoint = start.checkpoint
+        allowed_mib = _hold(start)
         for member in start.order.members:  # the first that can be built shows how all of them train
             try:
                 self._cohort, reason = start_cohort(assignment, member.params)
@@ -118,12 +123,12 @@ class CohortTrainable(tune.Trainable):
                 break
         if self._cohort is None:
             return refused
-        self._news = News(reason)
+        self._news = News(reason, _place())
         if start.most is not None and stacks(self._cohort):
             from distml.training.sizing import size_cohort
 
-            sizing = size_cohort(assignment, member.params, start.most)
-            self._news = News(f"{reason}; {sizing.reason}", sizing.members)
+            sizing = size_cohort(assignment, member.params, start.most, allowed_mib)
+            self._news = News(f"{reason}; {sizing.reason}", _place(), sizing.members)
         held = self._take_up(start) if start.order.resumed and start.checkpoint.is_file() else []
         self._cohort.admit([member for trial, member in self._members.items() if trial not in held])
         return refused
@@ -135,7 +140,8 @@ class CohortTrainable(tune.Trainable):
             held = self._cohort.restore(start.checkpoint)
         except Exception as error:
             self._cohort.release(list(self._members))
-            self._news = News(f"begins again: {start.checkpoint.name} cannot be taken up ({type(error).__name__})")
+            again = f"begins again: {start.checkpoint.name} cannot be taken up ({type(error).__name__})"
+            self._news = News(again, _place())
             return []
         self._cohort.release([trial for trial in held if trial not in self._members])
         return held
@@ -159,11 +165,30 @@ class CohortTrainable(tune.Trainable):
         return []
 
 
+def _hold(start: Start) -> float | None:
+    """Hold this process to its share of a GPU; MiB that its arrays may take, None where that is the whole device."""
+    if start.slot_mib is None or start.family.engine != "network":  # an estimator's memory is not torch's to hold
+        return None
+    from distml.sweep.tune.cap import hold_to
+
+    return hold_to(start.slot_mib)
+
+
 def _placed(result: RungResult) -> RungResult:
     """A failure with the node it happened on."""
     if result.failure is None:
         return result
-    return replace(result, failure=replace(result.failure, node=ray.util.get_node_ip_address()))
+    return replace(result, failure=replace(result.failure, node=_node()))
+
+
+def _node() -> str:
+    """This machine's name, as `distml node start` was told, else its address."""
+    return os.environ.get(NODE_VARIABLE) or ray.util.get_node_ip_address()
+
+
+def _place() -> str:
+    """'ws-3090 GPU-1b2c': this machine, and the devices that Ray lets this process see."""
+    return f"{_node()} {os.environ.get('CUDA_VISIBLE_DEVICES', '')}".strip()
 
 
 def _failed(trials: Iterable[str], error: Exception) -> list[RungResult]:

@@ -1,0 +1,43 @@
+"""A sweep on one machine with a Ray of its own: cards and slices that are not there, handed out all the same."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from distml.sweep.journal import read
+from tests.hardware.standin import DRIVER, Card, a100, build, rtx_3090
+from tests.running.command import diary, distml, sweep_file
+
+
+def machine(folder: Path, monkeypatch: pytest.MonkeyPatch, *cards: Card) -> None:
+    """From now on this machine has these cards."""
+    file = folder / "machine.txt"
+    file.write_text("\n".join([f"driver {DRIVER}", "cuda 12080", *(card.text() for card in cards)]) + "\n")
+    monkeypatch.setenv("NVML_STANDIN", str(file))
+    monkeypatch.setenv("LD_LIBRARY_PATH", f"{build(folder / 'nvml')}:{os.environ.get('LD_LIBRARY_PATH', '')}")
+
+
+@pytest.mark.long
+def test_slices_are_handed_out_one_by_one_and_none_to_who_asked_for_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine(tmp_path, monkeypatch, a100("GPU-a100", {0: "3g.20gb", 1: "3g.20gb"}), rtx_3090("GPU-3090"))
+    space = {"strength": {"low": 0.0, "high": 1.0}, "seconds": 0.5}
+    families = {
+        name: {"class": "tests.running.models:Diary", "space": space, "resources": {"gpu": gpu}}
+        for name, gpu in (("whole", "mig:3g.20gb"), ("half", 0.5), ("none", "none"))
+    }
+    file = sweep_file(tmp_path, families=families, split={"folds": 1}, budget={"trials": 12})
+    shown = distml(tmp_path, "sweep", str(file)).stdout
+    assert "2 x 3g.20gb (1 x rtx-3090 idle: distml node start --head would use all)" in shown
+    slots = {event["family"]: event["slot"] for event in read(tmp_path / "runs" / "quick" / "journal.jsonl")
+             if event["event"] == "cohort" and " on " in event.get("slot", "")}  # fmt: skip
+    assert slots["whole"].startswith("3g.20gb on ") and slots["half"].startswith("0.5 of 3g.20gb on ")
+    sees = [tuple(line.split()[5:]) for line in diary(tmp_path)]
+    assert set(sees) <= {("MIG-a100-0",), ("MIG-a100-1",), ()}
+    assert () in sees and len(set(sees)) >= 2
+    assert (
+        "no slice here is '9g.99gb'"
+        in distml(tmp_path, "plan", str(file), "--set", "families.whole.resources.gpu=mig:9g.99gb", expect=2).stderr
+    )
