@@ -41,6 +41,9 @@ _SETTINGS = {
     "RAY_enable_worker_prestart": "0",  # else a process for each core, of which a sweep may need few
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
 }
+# Ray's own processes replace a loopback address by one that the network reaches, at which nobody listens then. This
+# says that a cluster is of one machine, as Ray means it for other systems; joining is left to distml.sweep.ray_command.
+_STAY_ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,8 @@ def commands(request: Request, parts: Sequence[Part], memory: int) -> list[Comma
 
 def _environment(request: Request, part: Part) -> dict[str, str]:
     visible = {"CUDA_VISIBLE_DEVICES": ",".join(part.uuids)}
-    return {**visible, NODE_VARIABLE: request.name, **_SETTINGS, **openblas_environment()}
+    local = _STAY_ON_LOOPBACK if request.host in _LOOPBACKS else {}
+    return {**visible, NODE_VARIABLE: request.name, **_SETTINGS, **local, **openblas_environment()}
 
 
 def _arguments(request: Request, parts: Sequence[Part], number: int, joins: str | None, memory: int) -> tuple[str, ...]:

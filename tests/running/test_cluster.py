@@ -103,7 +103,7 @@ def cluster() -> Iterator[Running]:
 
 def test_a_sweep_uses_all_of_it_and_no_device_is_held_beyond_what_it_has(cluster: Running) -> None:
     asked = {"half": 0.5, "nine": "9GiB", "large": "20GiB", "slice": "mig:any", "plain": "none"}
-    file = cluster.sweep_file("mixed", asked, trials=60)
+    file = cluster.sweep_file("mixed", asked, trials=50)
     process = cluster.begin("sweep", str(file), "--address", cluster.address, "--runs", cluster.runs)
     waiting = cluster.folder / "runs" / "mixed" / "waiting.json"
 
@@ -203,7 +203,7 @@ def test_a_sweep_can_be_handed_to_the_cluster_as_a_job(cluster: Running) -> None
 
 
 def test_a_sweep_outlives_a_node(cluster: Running) -> None:
-    file = cluster.sweep_file("outlives", {"half": 0.5, "plain": "none"}, trials=24)
+    file = cluster.sweep_file("outlives", {"half": 0.5, "plain": "none"}, trials=16)
     process = cluster.begin("sweep", str(file), "--address", cluster.address, "--runs", cluster.runs)
     journal = cluster.folder / "runs" / "outlives" / "journal.jsonl"
     wait_for(lambda: journal.exists() and journal.read_text().count('"event":"ended"') >= 3, seconds=120)
@@ -211,4 +211,4 @@ def test_a_sweep_outlives_a_node(cluster: Running) -> None:
     _, err = process.communicate(timeout=240)
     assert process.returncode == 0, err
     board = json.loads(cluster.distml("leaderboard", "outlives", "--runs", cluster.runs, "--format", "json"))
-    assert Counter(row["state"] for row in board) == {"finished": 24}
+    assert Counter(row["state"] for row in board) == {"finished": 16}
