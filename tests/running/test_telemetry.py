@@ -138,3 +138,29 @@ def test_on_a_machine_without_a_card_nothing_is_invented(tmp_path: Path) -> None
             None
         ] * 5
     assert not [event for event in journal(tmp_path) if event["event"] == "cost"]
+
+
+def test_top_shows_a_running_sweep_its_devices_and_what_runs_there(card: Path, tmp_path: Path) -> None:
+    process = start(tmp_path, "sweep", str(sweep_on_gpu(tmp_path, 0.5, seconds=1.5, trials=50)))
+    try:
+        wait_for(lambda: any(event["event"] == "cost" for event in journal(tmp_path)))
+        time.sleep(3)  # until the next two looks of the driver
+        shown = json.loads(distml(tmp_path, "top", "--once", "--format", "json").stdout)
+        lines = distml(tmp_path, "top", "--once").stdout.splitlines()
+        seen = sampler()
+        assert seen is not None
+        memory, before = seen.memory_info().rss / 2**20, sum(seen.cpu_times()[:2])
+        time.sleep(5)
+        print(f"sampler: {memory:.0f} MiB, {(sum(seen.cpu_times()[:2]) - before) / 5:.1%} of a core")
+    finally:
+        distml(tmp_path, "stop", "quick", "--now")
+        process.communicate(timeout=60)
+    (node,) = shown["nodes"]
+    assert (node["node"], node["gap"]) == (platform.node(), None)
+    (device,) = node["devices"]
+    assert (device["uuid"], device["power_w"], device["utilisation"]) == ("GPU-a", WATTS, 0.8)
+    assert node["host"]["memory_mib"] > 0
+    assert {(one["sweep"], one["node"], tuple(one["devices"])) for one in shown["cohorts"]} == {
+        ("quick", platform.node(), ("GPU-a",))
+    }
+    assert "gpu0 RTX 3090" in lines[2] and "2.0 / 24.0 GiB" in lines[2] and "diary x1, rung 1" in lines[2]
