@@ -21,6 +21,8 @@ RESTARTS = 3  # of one node's sampler
 _TURN_SECONDS = 1.0
 _NODES_SECONDS = 5.0  # between two looks at which nodes there are
 _START_SECONDS = 60.0  # for a sampler's first answer; a machine that is busy importing takes its time
+_ASK_SECONDS = 2.0  # between two questions how a node is doing
+_RENEW_SECONDS = 10.0  # of a sampler that lost all its devices: a driver that was exchanged answers new processes only
 _SLOW_SECONDS = 10.0  # for each later answer, and the oldest that a sample may be
 _COST_SECONDS = 10.0  # for a rung's cost
 _END_SECONDS = 2.0  # for the last costs, when the sweep ends
@@ -65,6 +67,7 @@ class _Node:
     actor: Any = None
     asked: Any = None  # reference to its next answer
     asked_at: float = 0.0
+    begun: float = 0.0
     report: NodeReport | None = None
     gap: str | None = "its sampler is starting"
     lost: int = 0  # times its sampler was
@@ -99,6 +102,7 @@ class Samplers:
         self._questions: queue.SimpleQueue[RungCost] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[tuple[RungCost, Cost]] = queue.SimpleQueue()
         self._open: list[_Open] = []
+        self._fault: str | None = None  # the last thing that went wrong in the thread
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -149,8 +153,10 @@ class Samplers:
                 self._publish([])
         end: float | None = None
         while True:
-            with contextlib.suppress(Exception):  # whatever Ray raises while its head is away: the sweep goes on
+            try:
                 self._turn(time.monotonic())
+            except Exception as error:  # whatever Ray raises while its head is away: the sweep goes on
+                self._fault = f"{type(error).__name__}: {error}"
             if self._ended.is_set():
                 end = end or time.monotonic() + _END_SECONDS
                 if not self._open or time.monotonic() > end:
@@ -168,10 +174,11 @@ class Samplers:
                 self._look()
             for node in list(self._nodes.values()):
                 self._hear(node, now)
-            self._publish([NodeView(node.name, node.report, node.gap) for node in self._nodes.values()])
         for one in list(self._open):
             if self._settle(one, now):
                 self._open.remove(one)
+        if not self._ended.is_set():
+            self._publish([NodeView(node.name, node.report, node.gap) for node in self._nodes.values()])
 
     def _look(self) -> None:
         """Which machines there are: each has a sampler on one of its raylets."""
@@ -195,10 +202,14 @@ class Samplers:
                 strategy = NodeAffinitySchedulingStrategy(node.node, soft=False)
                 node.actor = NodeSampler.options(scheduling_strategy=strategy).remote()
                 node.actor.begin.remote(str(self._disk))
+                node.asked, node.asked_at, node.begun = node.actor.latest.remote(), now, now
+            return
+        if node.asked is None:
+            if now - node.asked_at >= _ASK_SECONDS:
                 node.asked, node.asked_at = node.actor.latest.remote(), now
             return
         if not ray.wait([node.asked], timeout=0)[0]:
-            if now - node.asked_at > (_SLOW_SECONDS if node.report else _START_SECONDS):
+            if now - node.asked_at > (_START_SECONDS if node.begun == node.asked_at else _SLOW_SECONDS):
                 self._lose(node, "its sampler does not answer", now)
             return
         try:
@@ -209,8 +220,10 @@ class Samplers:
         if report.age_seconds > _SLOW_SECONDS:
             self._lose(node, "its sampler does not get on: NVML does not answer", now)
             return
-        node.report, node.gap = report, None
-        node.asked, node.asked_at = node.actor.latest.remote(), now
+        node.report, node.gap, node.asked = report, None, None
+        if report.sample.gap and report.sample.devices and now - node.begun > _RENEW_SECONDS:
+            ray.kill(node.actor)
+            node.actor, node.gap = None, report.sample.gap
 
     def _lose(self, node: _Node, reason: str, now: float) -> None:
         with contextlib.suppress(Exception):
@@ -242,7 +255,7 @@ class Samplers:
         if now <= one.until:
             return False
         gap = "its node is gone" if node is None else node.gap
-        self._answer(one.question, gap or "its sampler did not answer in time")
+        self._answer(one.question, gap or self._fault or "its sampler did not answer in time")
         return True
 
     def _answer(self, question: RungCost, reason: str) -> None:

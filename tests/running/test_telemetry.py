@@ -16,6 +16,7 @@ from tests.hardware.standin import DRIVER, build, rtx_3090
 from tests.running.command import diary_family, distml, rows, start, sweep_file
 
 WATTS = 300.0
+EXCHANGED = ["error * 18"]  # NVML_ERROR_LIB_RM_VERSION_MISMATCH
 WORKING = ["power 0:300", "utilisation 0:80", "used 0:2048"]
 
 
@@ -76,49 +77,79 @@ def wait_for(found: Any, seconds: float = 60.0) -> Any:
     raise AssertionError("it did not happen")
 
 
-def test_trials_are_charged_for_the_half_of_a_card_that_they_held(card: Path, tmp_path: Path) -> None:
-    distml(tmp_path, "sweep", str(sweep_on_gpu(tmp_path, 0.5)))
-    found = rows(tmp_path)
-    assert len(found) == 6
-    assert {row["device"] for row in found} == {f"{platform.node()} gpu0 RTX 3090"}
-    assert {row["energy_estimated"] for row in found} == {True}
+def test_trials_are_charged_for_the_half_of_a_card_that_they_held_and_top_shows_them(
+    card: Path, tmp_path: Path
+) -> None:
+    process = start(tmp_path, "sweep", str(sweep_on_gpu(tmp_path, 0.5, trials=100)))
+    try:
+        wait_for(lambda: any(event["event"] == "cost" for event in journal(tmp_path)))
+        shown = wait_for(lambda: placed(tmp_path))
+        lines = distml(tmp_path, "top", "--once").stdout.splitlines()
+    finally:
+        distml(tmp_path, "stop", "quick", "--now")
+        process.communicate(timeout=60)
+
+    (node,) = shown["nodes"]
+    assert (node["node"], node["gap"]) == (platform.node(), None)
+    (device,) = node["devices"]
+    assert (device["uuid"], device["power_w"], device["utilisation"]) == ("GPU-a", WATTS, 0.8)
+    assert node["host"]["memory_mib"] > 0
+    assert {(one["sweep"], one["node"], tuple(one["devices"])) for one in shown["cohorts"]} <= {
+        ("quick", platform.node(), ("GPU-a",)),
+        ("quick", None, ()),  # one that has just begun
+    }
+    assert "gpu0 RTX 3090" in lines[2] and "2.0 / 24.0 GiB" in lines[2] and " 300 W" in lines[2]
+
+    found = [row for row in rows(tmp_path) if row["state"] == "finished"]
+    assert len(found) >= 2
+    assert {row["device"] for row in found} <= {f"{platform.node()} gpu0 RTX 3090", f"{platform.node()} 0", "0"}
     for row in found:
         assert row["gpu_seconds"] > 0.5 * row["seconds"] * 0.99  # half a card, from the first moment to the last
+    charged = [row for row in found if row["energy_j"] is not None]
+    assert len(charged) >= len(found) - 2  # the first ones may have been over before the sampler began
+    for row in charged:
         assert row["energy_j"] == pytest.approx(WATTS * row["gpu_seconds"], rel=0.02)
-        assert row["utilisation"] == pytest.approx(0.8)
-    charged = [event for event in journal(tmp_path) if event["event"] == "cost"]
-    assert sum(len(event["trials"]) for event in charged) == 6
-    assert {reason for event in charged for reason in event["missing"].values()} == {
-        "the device was shared, and the driver does not tell its processes' memory"
-    }
+        assert (row["energy_estimated"], row["utilisation"]) == (True, pytest.approx(0.8))
+    reasons = {event["missing"]["peak_memory_mib"] for event in journal(tmp_path) if event["event"] == "cost"}
+    assert "the device was shared, and the driver does not tell its processes' memory" in reasons
+
+
+def placed(folder: Path) -> Any:
+    """What top shows, once a cohort has its place."""
+    shown = json.loads(distml(folder, "top", "--once", "--format", "json").stdout)
+    return shown if any(cohort["node"] for cohort in shown["cohorts"]) else None
 
 
 @pytest.mark.long
-def test_a_sampler_that_is_killed_is_a_gap_and_the_sweep_goes_on(card: Path, tmp_path: Path) -> None:
-    process = start(tmp_path, "sweep", str(sweep_on_gpu(tmp_path, 1, seconds=1.0, trials=8)))
+def test_a_sampler_is_killed_and_a_driver_exchanged_and_the_sweep_goes_on(card: Path, tmp_path: Path) -> None:
+    process = start(tmp_path, "sweep", str(sweep_on_gpu(tmp_path, 1, seconds=0.5, trials=200)))
     try:
         first = wait_for(sampler)
-        wait_for(lambda: any(event["event"] == "cost" for event in journal(tmp_path)))
+        wait_for(lambda: charges(tmp_path, known=True))
         os.kill(first.pid, signal.SIGKILL)
-        second = wait_for(lambda: (found := sampler()) and found.pid != first.pid and found)
-        assert second.pid != first.pid
-        _out, err = process.communicate(timeout=120)
+        second = wait_for(lambda: another(first))
+        known = len(charges(tmp_path, known=True))
+        wait_for(lambda: len(charges(tmp_path, known=True)) > known)
+        has(card, *EXCHANGED)
+        wait_for(lambda: charges(tmp_path, because="driver and library differ in version: was the driver updated?"))
+        wait_for(lambda: another(second))  # only a new process could read the new driver
+        has(card)
+        known = len(charges(tmp_path, known=True))
+        wait_for(lambda: len(charges(tmp_path, known=True)) > known)
     finally:
-        if process.poll() is None:
-            process.kill()
-            process.communicate()
+        distml(tmp_path, "stop", "quick", "--now")
+        _out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
-    assert {row["state"] for row in rows(tmp_path)} == {"finished"}
-    charged = [event for event in journal(tmp_path) if event["event"] == "cost"]
-    assert sum(len(event["trials"]) for event in charged) == 8  # each is answered, if only by a reason
-    assert sum(event["energy_j"] is not None for event in charged) >= 4
+    assert {row["state"] for row in rows(tmp_path)} <= {"finished", "pending"}
+    finished = [row for row in rows(tmp_path) if row["state"] == "finished"]
+    assert sum(len(event["trials"]) for event in charges(tmp_path)) >= len(finished)  # each has an answer
 
 
 @pytest.mark.long
 def test_a_card_that_falls_off_the_bus_costs_its_figures_and_not_the_sweep(card: Path, tmp_path: Path) -> None:
     process = start(tmp_path, "sweep", str(sweep_on_gpu(tmp_path, 1, seconds=1.0)))
     try:
-        wait_for(lambda: any(event["event"] == "cost" for event in journal(tmp_path)))
+        wait_for(lambda: charges(tmp_path))
         has(card, "error * 15")
         _out, err = process.communicate(timeout=120)
     finally:
@@ -126,41 +157,20 @@ def test_a_card_that_falls_off_the_bus_costs_its_figures_and_not_the_sweep(card:
             process.kill()
             process.communicate()
     assert process.returncode == 0, err
-    last = [event for event in journal(tmp_path) if event["event"] == "cost"][-1]
+    last = charges(tmp_path)[-1]
     assert (last["energy_j"], last["missing"]["energy_j"]) == (None, "the GPU fell off the bus")
     assert {row["state"] for row in rows(tmp_path)} == {"finished"}
 
 
-def test_on_a_machine_without_a_card_nothing_is_invented(tmp_path: Path) -> None:
-    distml(tmp_path, "sweep", str(sweep_file(tmp_path, families=diary_family(), budget={"trials": 2})))
-    for row in rows(tmp_path):
-        assert [row[name] for name in ("gpu_seconds", "energy_j", "energy_estimated", "utilisation", "device")] == [
-            None
-        ] * 5
-    assert not [event for event in journal(tmp_path) if event["event"] == "cost"]
+def charges(folder: Path, known: bool = False, because: str = "") -> list[dict[str, Any]]:
+    """The cost events so far; known: those with energy; because: those that lack it for this reason."""
+    found = [event for event in journal(folder) if event["event"] == "cost"]
+    return [
+        event for event in found
+        if (not known or event["energy_j"] is not None) and because in event["missing"].get("energy_j", "")
+    ]  # fmt: skip
 
 
-def test_top_shows_a_running_sweep_its_devices_and_what_runs_there(card: Path, tmp_path: Path) -> None:
-    process = start(tmp_path, "sweep", str(sweep_on_gpu(tmp_path, 0.5, seconds=1.5, trials=50)))
-    try:
-        wait_for(lambda: any(event["event"] == "cost" for event in journal(tmp_path)))
-        time.sleep(3)  # until the next two looks of the driver
-        shown = json.loads(distml(tmp_path, "top", "--once", "--format", "json").stdout)
-        lines = distml(tmp_path, "top", "--once").stdout.splitlines()
-        seen = sampler()
-        assert seen is not None
-        memory, before = seen.memory_info().rss / 2**20, sum(seen.cpu_times()[:2])
-        time.sleep(5)
-        print(f"sampler: {memory:.0f} MiB, {(sum(seen.cpu_times()[:2]) - before) / 5:.1%} of a core")
-    finally:
-        distml(tmp_path, "stop", "quick", "--now")
-        process.communicate(timeout=60)
-    (node,) = shown["nodes"]
-    assert (node["node"], node["gap"]) == (platform.node(), None)
-    (device,) = node["devices"]
-    assert (device["uuid"], device["power_w"], device["utilisation"]) == ("GPU-a", WATTS, 0.8)
-    assert node["host"]["memory_mib"] > 0
-    assert {(one["sweep"], one["node"], tuple(one["devices"])) for one in shown["cohorts"]} == {
-        ("quick", platform.node(), ("GPU-a",))
-    }
-    assert "gpu0 RTX 3090" in lines[2] and "2.0 / 24.0 GiB" in lines[2] and "diary x1, rung 1" in lines[2]
+def another(before: psutil.Process) -> psutil.Process | None:
+    found = sampler()
+    return found if found is not None and found.pid != before.pid else None
