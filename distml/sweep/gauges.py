@@ -1,18 +1,15 @@
 """A running sweep's figures for Prometheus and the Ray dashboard. There, each name begins with 'ray_'."""
 
-import math
 from collections import Counter as Tally
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ray.util.metrics import Counter, Gauge
 
-from distml.hardware.samples import DeviceSample, HostSample
 from distml.sweep.holding import device_name
 from distml.sweep.nodes import CohortState, NodeState
 from distml.sweep.records import ENDED, TrialState
 
-_NO_HOST = HostSample(math.nan, math.nan, math.nan, None)
 _STATES: tuple[TrialState, ...] = ("pending", "running", "finished", "stopped", "diverged", "failed")
 
 
@@ -30,7 +27,7 @@ class Standing:
 
 
 class Gauges:
-    """Set from one thread. What is not known now is NaN, a gap on a dashboard: never 0, never the last value."""
+    """Set from one thread. What is not known now is not set: Ray forgets a gauge that it has not heard of for 20 s."""
 
     def __init__(self, before: Standing) -> None:
         """before: what is not to be counted again, since an earlier driver of this sweep did."""
@@ -65,35 +62,35 @@ class Gauges:
             _add(self._ended, now.counts.get(state, 0) - self._before.counts.get(state, 0), {**of, "state": state})
         _add(self._energy, now.energy_j - self._before.energy_j, of)
         _add(self._gpu, now.gpu_seconds - self._before.gpu_seconds, of)
-        if now.best is not None:
-            self._best.set(now.best, {**of, "metric": now.metric})
+        _set(self._best, now.best, {**of, "metric": now.metric})
         cohorts = Tally(cohort.family for cohort in now.cohorts)
         self._families.update(cohorts)
         for family in self._families:
             members = sum(cohort.trials for cohort in now.cohorts if cohort.family == family)
             self._cohorts.set(cohorts[family], {**of, "family": family})
-            self._size.set(members / cohorts[family] if cohorts[family] else math.nan, {**of, "family": family})
+            _set(self._size, members / cohorts[family] if cohorts[family] else None, {**of, "family": family})
         self._before = now
 
     def _show_node(self, node: NodeState) -> None:
-        sample = None if node.gap else node.sample
-        host, of = sample.host if sample else _NO_HOST, {"node": node.name}
+        if node.gap or node.sample is None or node.inventory is None:
+            return
+        host, of = node.sample.host, {"node": node.name}
         self._cpu.set(host.utilisation, of)
         self._host_memory.set(host.memory_used_mib, of)
-        self._disk_free.set(_known(host.disk_free_mib), of)
-        samples = {one.uuid: one for one in sample.devices} if sample else {}
-        for device in node.inventory.devices if node.inventory else ():
-            assert node.inventory is not None
-            seen = samples.get(device.uuid) or DeviceSample(device.uuid)
-            of = {"node": node.name, "device": device_name(device, node.inventory), "uuid": device.uuid}
-            self._memory.set(_known(seen.memory_used_mib), of)
-            self._utilisation.set(_known(seen.utilisation), of)
-            if device.parent is None:
-                self._power.set(_known(seen.power_w), of)
+        _set(self._disk_free, host.disk_free_mib, of)
+        devices = {device.uuid: device for device in node.inventory.devices}
+        for sample in node.sample.devices:
+            if sample.uuid in devices:
+                name = device_name(devices[sample.uuid], node.inventory)
+                of = {"node": node.name, "device": name, "uuid": sample.uuid}
+                _set(self._memory, sample.memory_used_mib, of)
+                _set(self._utilisation, sample.utilisation, of)
+                _set(self._power, sample.power_w, of)
 
 
-def _known(value: float | None) -> float:
-    return math.nan if value is None else value
+def _set(gauge: Gauge, value: float | None, tags: dict[str, str]) -> None:
+    if value is not None:
+        gauge.set(value, tags)
 
 
 def _add(counter: Counter, more: float, tags: dict[str, str]) -> None:

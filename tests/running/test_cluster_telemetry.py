@@ -1,8 +1,8 @@
 """Telemetry of several machines: raylets on loopback, each with a stand-in NVML of its own."""
 
+import contextlib
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.hardware.standin import DRIVER, Card, a100, build, rtx_3090
@@ -43,8 +44,9 @@ def up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Up]:
         assert any("Ray runtime started" in line for line in process.stdout)
 
     yield begin
-    for process in started:
-        os.killpg(process.pid, signal.SIGTERM)
+    for process in [one for head in started for one in [*psutil.Process(head.pid).children(recursive=True), head]]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
     for process in started:
         process.communicate(timeout=60)
 

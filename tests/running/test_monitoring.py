@@ -108,8 +108,7 @@ def test_every_panel_of_the_dashboard_has_data_while_a_sweep_runs(card: Path, tm
         joules = float(ask(QUERIES["Joules a trial"].replace("$sweep", "quick"))[0]["value"][1])
         assert 10 < joules < 1000
         has(card, "error * 15")  # it falls off the bus: a gap on the dashboard, neither 0 nor the last value
-        unknown = wait_for(lambda: [one for one in ask("ray_distml_device_power_watts") if one["value"][1] == "NaN"])
-        assert unknown[0]["metric"]["uuid"] == "GPU-a"
+        wait_for(lambda: ask("ray_distml_node_memory_mib") and not ask("ray_distml_device_power_watts"))
     finally:
         distml(tmp_path, "stop", "quick", "--now")
         process.communicate(timeout=60)
