@@ -57,14 +57,14 @@ def test_a_scene_read_from_its_file_is_the_one_that_was_written():
 
 def test_the_screen():
     assert drawn(top.scene_lines(SCENE)) == [
-        "node      device                         memory    util     power   running",
-        "head      (no GPU)               2.0 / 16.0 GiB    37 %         -   random-forest x1, rung 50",
-        "ws-3090   host                   2.0 / 16.0 GiB    37 %         -   -",
-        "          gpu0 RTX 3090         21.0 / 24.0 GiB    97 %     331 W   scoring-network x512, rung 3",
-        "a100      host                   2.0 / 16.0 GiB    37 %         -   -",
+        "node      device                         memory    util      power   running",
+        "head      (no GPU)               2.0 / 16.0 GiB    37 %          -   random-forest x1, rung 50",
+        "ws-3090   host                   2.0 / 16.0 GiB    37 %          -   -",
+        "          gpu0 RTX 3090         21.0 / 24.0 GiB    97 %      331 W   scoring-network x512, rung 3",
+        "a100      host                   2.0 / 16.0 GiB    37 %          -   -",
         "          gpu0 A100-SXM4-40GB               MIG    n/a*      212 W",
         "            3g.20gb              7.2 / 19.5 GiB   n/a**   ~91 W***   scoring-network x64, rung 1",
-        "ws-2      -                                   -       -         -   -",
+        "ws-2      -                                   -       -          -   -",
         "* none for a card in MIG mode",
         "** none for slices",
         "*** estimated: the board's power by share of SMs",
