@@ -85,6 +85,8 @@ def test_trials_are_charged_for_the_half_of_a_card_that_they_held_and_top_shows_
         wait_for(lambda: any(event["event"] == "cost" for event in journal(tmp_path)))
         shown = wait_for(lambda: placed(tmp_path))
         lines = distml(tmp_path, "top", "--once").stdout.splitlines()
+        seen = sampler()
+        assert seen is not None and seen.memory_info().rss <= 120 * 2**20
     finally:
         distml(tmp_path, "stop", "quick", "--now")
         process.communicate(timeout=60)
@@ -121,7 +123,7 @@ def placed(folder: Path) -> Any:
 
 
 @pytest.mark.long
-def test_a_sampler_is_killed_and_a_driver_exchanged_and_the_sweep_goes_on(card: Path, tmp_path: Path) -> None:
+def test_a_sampler_is_killed_a_card_lost_a_driver_exchanged_and_the_sweep_goes_on(card: Path, tmp_path: Path) -> None:
     process = start(tmp_path, "sweep", str(sweep_on_gpu(tmp_path, 1, seconds=0.5, trials=200)))
     try:
         first = wait_for(sampler)
@@ -130,6 +132,14 @@ def test_a_sampler_is_killed_and_a_driver_exchanged_and_the_sweep_goes_on(card: 
         second = wait_for(lambda: another(first))
         known = len(charges(tmp_path, known=True))
         wait_for(lambda: len(charges(tmp_path, known=True)) > known)
+        took, begun = sum(second.cpu_times()[:2]), time.monotonic()
+        has(card, "error * 15")
+        wait_for(lambda: charges(tmp_path, because="the GPU fell off the bus"))
+        time.sleep(max(0.0, 10 - (time.monotonic() - begun)))
+        share = (sum(second.cpu_times()[:2]) - took) / (time.monotonic() - begun)
+        assert share < 0.02, (
+            share
+        )  # of a core: 1 % is meant, of which an idle Ray process takes most; clocks are coarse
         has(card, *EXCHANGED)
         wait_for(lambda: charges(tmp_path, because="driver and library differ in version: was the driver updated?"))
         wait_for(lambda: another(second))  # only a new process could read the new driver
@@ -143,23 +153,6 @@ def test_a_sampler_is_killed_and_a_driver_exchanged_and_the_sweep_goes_on(card: 
     assert {row["state"] for row in rows(tmp_path)} <= {"finished", "pending"}
     finished = [row for row in rows(tmp_path) if row["state"] == "finished"]
     assert sum(len(event["trials"]) for event in charges(tmp_path)) >= len(finished)  # each has an answer
-
-
-@pytest.mark.long
-def test_a_card_that_falls_off_the_bus_costs_its_figures_and_not_the_sweep(card: Path, tmp_path: Path) -> None:
-    process = start(tmp_path, "sweep", str(sweep_on_gpu(tmp_path, 1, seconds=1.0)))
-    try:
-        wait_for(lambda: charges(tmp_path))
-        has(card, "error * 15")
-        _out, err = process.communicate(timeout=120)
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.communicate()
-    assert process.returncode == 0, err
-    last = charges(tmp_path)[-1]
-    assert (last["energy_j"], last["missing"]["energy_j"]) == (None, "the GPU fell off the bus")
-    assert {row["state"] for row in rows(tmp_path)} == {"finished"}
 
 
 def charges(folder: Path, known: bool = False, because: str = "") -> list[dict[str, Any]]:
