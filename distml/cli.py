@@ -1,5 +1,6 @@
 """The `distml` command: parse, call, print. Everything heavy is imported by the command that needs it."""
 
+import contextlib
 import json
 import os
 import shlex
@@ -18,6 +19,8 @@ from distml.training.processor import openblas_environment
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+    from distml.sweep.nodes import Scene
 
 INTERRUPTED = 130
 
@@ -339,6 +342,37 @@ def devices(address: Address = None, as_: As = Format.table) -> None:
         typer.echo(line, err=True)
     if silent or any(node.inventory.faults for node in nodes):
         raise typer.Exit(1)
+
+
+@app.command()
+def top(
+    runs: Runs = Path("runs"),
+    address: Annotated[
+        str | None, typer.Option("--address", metavar="auto|HOST:PORT", help="all nodes of a Ray cluster")
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="look once")] = False,
+    as_: DetailAs = DetailFormat.table,
+) -> None:
+    """Watch nodes, devices and cohorts."""
+    from distml.report import top
+    from distml.report.console import console
+
+    with top.this_machine() if address is None else top.cluster(address) as nodes:
+
+        def look() -> "Scene":
+            scene = top.sweeps_scene(runs, time.time())
+            if address is None and scene.nodes:
+                return scene
+            return top.with_nodes(scene, nodes())
+
+        out = console()
+        if as_ is DetailFormat.json:
+            _print_json(top.scene_json(look()))
+        elif once or not out.is_terminal:
+            _show(*top.scene_lines(look()))
+        else:
+            with contextlib.suppress(KeyboardInterrupt):
+                top.watch(out, look)
 
 
 @mig.command("plan")

@@ -42,7 +42,7 @@ def trial_json(trial: TrialRecord, metric: str) -> dict[str, Any]:
         "failure": trial.failure and {**(failure(trial.failure) or {}), **more},
         "seed": trial.seed,
         "attempts": trial.attempts,
-        "peak_memory_mib": trial.peak_memory_mib,
+        "missing": dict(trial.missing),
         "rungs": [
             {"resource": rung.resource, "scores": finite(rung.scores), "folds": [_finite(one) for one in rung.folds]}
             for rung in trial.rungs
@@ -81,8 +81,9 @@ def trial_lines(trial: TrialRecord, metric: str) -> list[RenderableType]:
         ("device", trial.device or ""),
         ("seconds", text.amount(trial.seconds)),
         ("gpu seconds", "" if trial.gpu_seconds is None else text.amount(trial.gpu_seconds)),
-        ("joules", "" if trial.energy_j is None else "~" * bool(trial.energy_estimated) + text.amount(trial.energy_j)),
-        ("peak memory", "" if trial.peak_memory_mib is None else f"{trial.peak_memory_mib:,.0f} MiB"),
+        ("joules", _joules(trial)),
+        ("utilisation", _or_why(trial, "utilisation", f"{trial.utilisation or 0:.0%}".replace("%", " %"))),
+        ("peak memory", _or_why(trial, "peak_memory_mib", f"{trial.peak_memory_mib or 0:,.0f} MiB")),
         ("lost", f"{text.count(trial.attempts, 'time')} with its cohort" if trial.attempts else ""),
     ]
     parts: list[RenderableType] = [title, Facts(facts)]
@@ -155,6 +156,22 @@ def finite(scores: Mapping[str, float]) -> dict[str, float | None]:
 
 def _finite(score: float) -> float | None:
     return score if score - score == 0 else None
+
+
+def _joules(trial: TrialRecord) -> str:
+    """'~42.0', and of what it is only a part or why it is not known."""
+    known = "~" * bool(trial.energy_estimated) + text.amount(trial.energy_j)
+    why = trial.missing.get("energy_j")
+    if trial.energy_j is not None and why:
+        return f"{known}   without some rungs: {why}"
+    return _or_why(trial, "energy_j", known)
+
+
+def _or_why(trial: TrialRecord, name: str, known: str) -> str:
+    """A figure of telemetry; where it is not known the reason, and nothing where nobody asked."""
+    if getattr(trial, name) is not None:
+        return known
+    return f"not known: {trial.missing[name]}" if name in trial.missing else ""
 
 
 def _short(trial: TrialRecord | None, metric: str) -> str:

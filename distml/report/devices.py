@@ -2,8 +2,8 @@
 
 import platform
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from rich.console import RenderableType
@@ -28,6 +28,7 @@ class Node:
     name: str
     inventory: Inventory
     sample: Sample
+    running: Mapping[str, str] = field(default_factory=dict)  # UUID -> what runs there, where that is known
 
     def of(self, device: Device) -> DeviceSample:
         """How a device is doing."""
@@ -87,15 +88,21 @@ def devices_lines(nodes: Sequence[Node]) -> list[RenderableType]:
         shares = boards(node.inventory)
         for number, device in enumerate(node.inventory.devices):
             name = "" if number else node.name
-            rows.append([name, *_row(device, node, shares[device.uuid], notes)])
+            rows.append([name, *device_cells(device, node, shares[device.uuid], notes)])
         reason = () if node.inventory.devices else (node.inventory.reason or "",)
         said += [f"{node.name}: {fault}" for fault in dict.fromkeys([*reason, *node.inventory.faults])]
+    return [*devices_table(rows, notes), *map(Text, said)]
+
+
+def devices_table(rows: Sequence[Sequence[str]], notes: Mapping[str, str]) -> list[RenderableType]:
+    """Rows of nodes and devices, and the notes that their marks stand for."""
     headings = ["node", "device", "memory", "util", "power", "running"]
     table = [Columns(headings, rows, right=("memory", "util", "power"))] if rows else []
-    return [*table, *(Text(f"{mark} {note}") for note, mark in notes.items()), *map(Text, said)]
+    return [*table, *(Text(f"{mark} {note}") for note, mark in notes.items())]
 
 
-def _row(device: Device, node: Node, board: Board, notes: dict[str, str]) -> list[str]:
+def device_cells(device: Device, node: Node, board: Board, notes: dict[str, str]) -> list[str]:
+    """A device's row, after the node's name; notes: what stands under the table -> its mark."""
     sample = node.of(device)
     if device.parent:
         name = f"  {device.profile or 'slice'}"
@@ -108,7 +115,7 @@ def _row(device: Device, node: Node, board: Board, notes: dict[str, str]) -> lis
         power = f"~{whole * board.share:.0f} W" + _mark(notes, "estimated: the board's power by share of SMs")
     else:
         power = _or_note(sample, "power_w", notes, lambda value: f"{value:.0f} W")
-    return [name, memory, util, power, _running(device, sample)]
+    return [name, memory, util, power, node.running.get(device.uuid) or _running(device, sample)]
 
 
 def _memory(device: Device, sample: DeviceSample, notes: dict[str, str]) -> str:

@@ -27,6 +27,8 @@ def row(trial: TrialRecord, metric: str) -> dict[str, Any]:
         "gpu_seconds": trial.gpu_seconds,
         "energy_j": trial.energy_j,
         "energy_estimated": trial.energy_estimated,
+        "utilisation": trial.utilisation,
+        "peak_memory_mib": trial.peak_memory_mib,
         "device": trial.device,
         "cohort": trial.cohort,
         "failure": failure(trial.failure),

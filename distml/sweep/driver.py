@@ -14,6 +14,7 @@ import ray
 from distml.data.arrays import outline, prepare_whole
 from distml.data.variant import variant_from
 from distml.errors import DistmlError
+from distml.sweep.holding import Holding
 from distml.sweep.journal import Journal, JournalFull
 from distml.sweep.params import split_params
 from distml.sweep.parts import MOST_MEMBERS, ages, family_plans, full_size, size_of, trial_quotas
@@ -26,6 +27,7 @@ from distml.sweep.resources import wishes
 from distml.sweep.runs import RunFolder
 from distml.sweep.search import CohortOrder, FamilyPlan, Search
 from distml.sweep.session import Session, current_cluster
+from distml.sweep.telemetry import Telemetry
 from distml.sweep.tune.controller import CohortRun, Verdict
 from distml.sweep.tune.worker import News, Prepared, Start
 from distml.sweep.variants import Variants
@@ -74,6 +76,7 @@ class Driver:
         self._told: set[str] = set()  # families whose way of training the user has been told
         self._sized: set[tuple[str, str]] = set()  # family, kind of slot: a cohort has been asked what size is best
         self._looked = 0.0  # at the cluster
+        self._telemetry = Telemetry(folder, self._metric, has_gpus=bool(session.cluster.device_classes))
 
     def run(self) -> EndState:
         search = self._open_search()
@@ -87,8 +90,11 @@ class Driver:
                 reason = self._stop or "budget"
             except KeyboardInterrupt:
                 reason = "interrupted"
+            finally:
+                self._telemetry.close()
             self._show(search, force=True)
             with contextlib.suppress(JournalFull):  # interrupted on a full disk: a later driver finds out by itself
+                search.charge(self._telemetry.costs())
                 self._write([{"event": "closed", "reason": reason, "seconds": self._elapsed()}])
         if self._holdout_failure is not None:
             raise DistmlError(self._holdout_failure)
@@ -146,6 +152,7 @@ class Driver:
         CohortRun(search, self, places=self._places, storage=self._session.scratch / "tune").run()
 
     def letter(self, order: CohortOrder, placement: Placement) -> Start:
+        self._telemetry.begin()
         family = self._checked.families[order.family][0]
         params = self._search.record.trials[order.members[0].trial].params
         cpus = self._checked.spec.resources_of(order.family).cpu
@@ -183,6 +190,9 @@ class Driver:
             self._told.add(family)
             self._watcher.notice(f"{family}  {news.reason}")
 
+    def charge(self, cohort: str, results: Sequence[RungResult], holding: Holding) -> list[RungResult]:
+        return self._telemetry.charge(cohort, results, holding)
+
     def with_log(self, result: RungResult) -> RungResult:
         """Keep a failure's traceback in the run's folder, and say where."""
         assert result.failure is not None
@@ -202,6 +212,10 @@ class Driver:
         search = self._search
         self._show(search)
         self._look_around(search)
+        self._telemetry.see(search.record)
+        costs = self._telemetry.costs()
+        if costs:
+            search.charge(costs)
         if self._interrupted.is_set():
             self._stop = "interrupted"
             search.close()

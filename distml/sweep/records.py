@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from distml.errors import DistmlError
 from distml.models.space import Value
+from distml.sweep.costs import member_costs
 from distml.training.cohort import Failure
 
 TrialState = Literal["pending", "running", "finished", "stopped", "diverged", "failed"]
@@ -43,6 +44,9 @@ class TrialRecord:
     energy_j: float | None = None
     energy_estimated: bool | None = None
     peak_memory_mib: float | None = None
+    utilisation: float | None = None  # 0 to 1, of the device by time held, whoever else was on it
+    watched_seconds: float = 0.0  # GPU seconds of which the utilisation is known
+    missing: Mapping[str, str] = field(default_factory=dict)  # what telemetry could not tell of some rung -> why
     device: str | None = None
     failure: Failure | None = None
     attempts: int = 0  # times its cohort was lost under it
@@ -146,7 +150,6 @@ class SweepRecord:
         rung = Rung(event["resource"], scores, folds)
         # A cohort that took up an older checkpoint trains some rungs again: what it says now counts.
         kept = tuple(earlier for earlier in trial.rungs if earlier.resource < rung.resource)
-        estimated = event.get("energy_estimated")
         self._change(
             trial.trial,
             state=event["state"],
@@ -155,10 +158,31 @@ class SweepRecord:
             seconds=trial.seconds + event["seconds"],
             gpu_seconds=_plus(trial.gpu_seconds, event.get("gpu_seconds")),
             energy_j=_plus(trial.energy_j, event.get("energy_j")),
-            energy_estimated=trial.energy_estimated if estimated is None else estimated or bool(trial.energy_estimated),
+            energy_estimated=_either(trial.energy_estimated, event.get("energy_estimated")),
             peak_memory_mib=max(_known(trial.peak_memory_mib, event.get("peak_memory_mib")), default=None),
             device=event.get("device") or trial.device,
         )
+
+    def _cost(self, event: Event) -> None:
+        for name, cost in member_costs(event).items():
+            trial = self.trials[name]
+            used, seconds = cost["utilisation"], cost["gpu_seconds"]
+            watched = trial.watched_seconds + (0.0 if used is None else seconds)
+            if used is not None and watched:
+                used = (trial.watched_seconds * (trial.utilisation or 0.0) + used * seconds) / watched
+            missing = {**trial.missing, **cost["missing"]}
+            energy = _plus(trial.energy_j, cost["energy_j"])
+            estimated = _either(trial.energy_estimated, cost["energy_estimated"])
+            self._change(
+                name,
+                energy_j=energy,
+                # a sum that lacks a rung is no measured one
+                energy_estimated=True if energy is not None and "energy_j" in missing else estimated,
+                utilisation=trial.utilisation if used is None else used,
+                watched_seconds=watched,
+                peak_memory_mib=max(_known(trial.peak_memory_mib, cost["peak_memory_mib"]), default=None),
+                missing=missing,
+            )
 
     def _ended(self, event: Event) -> None:
         failure = event.get("failure")
@@ -190,6 +214,7 @@ _HANDLERS = {
     "asked": SweepRecord._asked,
     "cohort": SweepRecord._cohort,
     "rung": SweepRecord._rung,
+    "cost": SweepRecord._cost,
     "ended": SweepRecord._ended,
     "lost": SweepRecord._lost,
     "family_stopped": SweepRecord._family_stopped,
@@ -238,6 +263,11 @@ def _rank(trial: TrialRecord, metric: str, greater_is_better: bool) -> tuple[int
 
 def _plus(total: float | None, more: float | None) -> float | None:
     return total if more is None else (total or 0.0) + more
+
+
+def _either(before: bool | None, more: bool | None) -> bool | None:
+    """Whether any part of a sum is estimated; None: no part is known."""
+    return before if more is None else more or bool(before)
 
 
 def _known(*values: float | None) -> list[float]:

@@ -13,6 +13,7 @@ import yaml
 
 from distml.errors import DistmlError, did_you_mean
 from distml.sweep.guard import Driver, Guard, driver_of
+from distml.sweep.nodes import Scene, from_json, to_json
 
 StopRequest = Literal["finish", "now"]  # let running trials finish, or not
 
@@ -104,6 +105,21 @@ class RunFolder:
     def write_sweep_file(self, resolved: dict[str, Any]) -> None:
         """Keep the sweep file beside its results."""
         self._write(self.sweep_file, yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True))
+
+    def write_scene(self, scene: Scene) -> None:
+        """Keep what `distml top` shows of this sweep."""
+        self._write(self._scene_file, json.dumps(to_json(scene)))
+
+    def scene(self) -> Scene | None:
+        """The nodes and cohorts as this sweep's driver last saw them; None where no driver told."""
+        try:
+            return from_json(json.loads(self._scene_file.read_text()))
+        except (OSError, ValueError, KeyError, TypeError):  # none, or of another version
+            return None
+
+    @property
+    def _scene_file(self) -> Path:
+        return self.path / "nodes.json"
 
     @property
     def _waiting_file(self) -> Path:

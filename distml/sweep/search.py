@@ -271,6 +271,12 @@ class Search:
             event["slot"] = slot
         self._journal(self._applied(event))
 
+    def charge(self, costs: Sequence[Event]) -> None:
+        """Keep what rungs cost, which is known a little after them."""
+        for cost in costs:
+            self._apply(cost)
+        self._journal(costs)
+
     def on_lost(self, cohort: str, failure: Failure, now: float) -> None:
         """The cohort's process died: its trials are not to blame, unless it happens to them again and again."""
         running = self._leave(cohort)

@@ -51,6 +51,7 @@ class RungResult:
     gpu_seconds: float | None = None  # None: nothing ran on a GPU
     peak_memory_mib: float | None = None
     failure: Failure | None = None
+    device: str | None = None  # as a user knows it, 'ws-1 gpu0 RTX 3090'; None: no GPU, or nobody said
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,16 @@ def test_devices_as_csv(distml):
     ]
 
 
+def test_top_needs_neither_a_sweep_nor_a_terminal(distml, tmp_path):
+    lines = distml("top", "--runs", str(tmp_path), cards=mixed()).stdout.splitlines()
+    assert lines[0].split() == ["node", "device", "memory", "util", "power", "running"]
+    assert lines[1].split()[:2] == [NODE, "host"]
+    assert lines[2].split() == ["gpu0", "RTX", "3090", "21.0", "/", "24.0", "GiB", "97", "%", "331", "W", "pid", "4242"]
+    shown = json.loads(distml("top", "--once", "--format", "json", "--runs", str(tmp_path)).stdout)
+    assert [(node["node"], node["gap"]) for node in shown["nodes"]] == [(NODE, "NVML finds no GPU: a CPU node")]
+    assert (shown["cohorts"], shown["nodes"][0]["devices"]) == ([], [])
+
+
 def test_slices_of_an_h100_show_their_utilisation(distml):
     cut = h100("GPU-h", ["0:40"])
     (node,) = json.loads(distml("devices", "--format", "json", cards=[cut], lines=[f"epoch {time.time()}"]).stdout)

@@ -13,7 +13,7 @@ from tests.report.sweeps import CLOSED, WINNER, write_sweep
 
 KEYS = [
     "trial", "family", "state", "score", "score_sd", "params", "seconds", "gpu_seconds", "energy_j",
-    "energy_estimated", "device", "cohort", "failure",
+    "energy_estimated", "utilisation", "peak_memory_mib", "device", "cohort", "failure",
 ]  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def test_a_row_has_the_promised_keys_and_unknown_is_null(tmp_path):
     assert (best["score"], best["energy_j"], best["energy_estimated"], best["gpu_seconds"]) == (0.79, 42.0, True, 0.5)
     assert abs(best["score_sd"] - 0.01) < 1e-9
     waiting = rows["t0007"]
-    unknown = ["score", "score_sd", "gpu_seconds", "energy_j", "energy_estimated", "device", "cohort", "failure"]
+    unknown = [key for key in KEYS if key not in ("trial", "family", "state", "params", "seconds")]
     assert [key for key in KEYS if waiting[key] is None] == unknown
     assert rows["t0005"]["score"] is None  # diverged: NaN is no JSON
     assert json.loads(json.dumps(rows["t0001"], allow_nan=False))["params"]["hidden"] == [64, 64]

@@ -48,6 +48,12 @@ def test_the_winner_alone_saw_the_holdout(finished: Path) -> None:
     assert journal.count('"event":"winner"') == 1
 
 
+def test_without_a_gpu_nothing_is_charged_and_nothing_invented(finished: Path) -> None:
+    unknown = ["gpu_seconds", "energy_j", "energy_estimated", "utilisation", "device"]
+    assert {row[name] for row in rows(finished) for name in unknown} == {None}
+    assert '"event":"cost"' not in (finished / "runs" / "quick" / "journal.jsonl").read_text()
+
+
 def test_the_same_command_again_trains_nothing(finished: Path) -> None:
     before = scores(finished)
     distml(finished, "sweep", str(finished / "sweep.yaml"))

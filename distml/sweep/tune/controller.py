@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -12,6 +12,7 @@ from ray.tune.execution import class_cache
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from distml.sweep.holding import Holding
 from distml.sweep.places import Placement, Places
 from distml.sweep.search import CohortOrder, Search
 from distml.sweep.tune.desk import Desk
@@ -78,7 +79,9 @@ class _CohortScheduler(FIFOScheduler):
         self._run = run
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        ended = result["ended"] or self._run.on_results(result["cohort"], result["results"], result["news"])
+        if result["ended"]:
+            return TrialScheduler.STOP
+        ended = self._run.on_results(result["cohort"], result["results"], result["news"], result["holding"])
         return TrialScheduler.STOP if ended else TrialScheduler.CONTINUE
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
@@ -113,6 +116,9 @@ class Host(Protocol):
 
     def take_news(self, cohort: str, news: News) -> None:
         """What a cohort found out when it started."""
+
+    def charge(self, cohort: str, results: Sequence[RungResult], holding: Holding) -> list[RungResult]:
+        """The results with what their cohort held; have the rung costed."""
 
     def with_log(self, result: RungResult) -> RungResult:
         """Keep a failure's traceback where the user finds it."""
@@ -208,8 +214,8 @@ class CohortRun:
     def next_order(self) -> CohortOrder | None:
         return self._guarded(self._next_order, None)
 
-    def on_results(self, cohort: str, results: list[RungResult], news: News | None) -> bool:
-        return self._guarded(lambda: self._on_results(cohort, results, news), True)
+    def on_results(self, cohort: str, results: list[RungResult], news: News | None, holding: Holding) -> bool:
+        return self._guarded(lambda: self._on_results(cohort, results, news, holding), True)
 
     def on_lost(self, cohort: str, error: Exception | None) -> None:
         self._guarded(lambda: self._on_lost(cohort, error), None)
@@ -243,7 +249,7 @@ class CohortRun:
         except ValueError as error:  # the table cannot be prepared as these trials ask
             failure = failure_of(error)
             failed = [RungResult(member.trial, 0, "failed", failure=failure) for member in order.members]
-            self._on_results(order.cohort, failed, None)
+            self._on_results(order.cohort, failed, None, None)
             return None
         self.desk.put(order.cohort, start)
         return order
@@ -257,7 +263,7 @@ class CohortRun:
         self.desk.put(start.order.cohort, start)
         return start.order
 
-    def _on_results(self, cohort: str, results: list[RungResult], news: News | None) -> bool:
+    def _on_results(self, cohort: str, results: list[RungResult], news: News | None, holding: Holding | None) -> bool:
         results = [self._host.with_log(result) if result.failure else result for result in results]
         if self._last is not None:
             self._last = None
@@ -267,6 +273,8 @@ class CohortRun:
             return True
         if news is not None:
             self._host.take_news(cohort, news)
+        if holding is not None:
+            results = self._host.charge(cohort, results, holding)
         reply = self.search.on_results(cohort, results, self._clock(), self._outgrown(cohort, results))
         if reply.end:
             self.places.release(cohort)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from distml.data.task import FoldArrays, Outline
 from distml.models.family import Family
 from distml.models.metrics import Evaluator
 from distml.sweep.cluster import NODE_VARIABLE
+from distml.sweep.holding import Holding, visible_devices
 from distml.sweep.search import CohortOrder, Reply
 from distml.sweep.tune.desk import Desk
 from distml.training.cohort import Assignment, Cohort, Member, RungResult
@@ -70,6 +72,8 @@ class CohortTrainable(tune.Trainable):
         self._members: dict[str, Member] = {}
         self._rung = 0  # advances so far
         self._checkpoint: Path | None = None
+        self._gpus = float(config["resources"].get("GPU", 0))
+        self._since = 0.0  # when what it holds was last accounted for, Unix seconds
 
     def __str__(self) -> str:
         return f"{self._family} x{len(self._members)}, rung {self._rung}"
@@ -82,6 +86,7 @@ class CohortTrainable(tune.Trainable):
     def step(self) -> dict[str, Any]:
         letter: Start | Reply = self._desk.take(self._name)
         self._rung += 1
+        self._since = self._since or time.time()
         refused: list[RungResult] = []
         try:
             refused = self._start(letter) if isinstance(letter, Start) else self._follow(letter)
@@ -94,7 +99,14 @@ class CohortTrainable(tune.Trainable):
         except Exception as error:  # a module that cannot be built, data that no member can train on
             results = [*refused, *_failed(self._members, error)]
         news, self._news = self._news, None
-        return {"cohort": self._name, "results": list(map(_placed, results)), "news": news, "ended": False}
+        answer = {"cohort": self._name, "results": list(map(_placed, results)), "news": news, "ended": False}
+        return {**answer, "holding": self._holding()}
+
+    def _holding(self) -> Holding:
+        """What it held since it was last asked; between two rungs too, when it waits for the driver's word."""
+        devices, share = visible_devices(os.environ.get("CUDA_VISIBLE_DEVICES"), self._gpus)
+        start, self._since = self._since, time.time()
+        return Holding(ray.get_runtime_context().get_node_id(), devices, share, start, self._since, os.getpid())
 
     def cleanup(self) -> None:
         self._cohort = None  # its checkpoint stays: whether it is needed again, the driver knows
