@@ -32,7 +32,7 @@ from distml.sweep.tune.controller import CohortRun, Verdict
 from distml.sweep.tune.worker import News, Prepared, Start
 from distml.sweep.variants import Variants
 from distml.sweep.watching import note_of, snapshot
-from distml.training.cohort import Member, RungResult
+from distml.training.cohort import Failure, Member, RungResult
 
 CloseReason = Literal["budget", "stopped", "interrupted"]
 EndState = Literal["done", "interrupted", "stopped", "nothing"]
@@ -192,6 +192,13 @@ class Driver:
 
     def charge(self, cohort: str, results: Sequence[RungResult], holding: Holding) -> list[RungResult]:
         return self._telemetry.charge(cohort, results, holding)
+
+    def take_loss(self, cohort: str, failure: Failure) -> None:
+        if self._watcher is not None:
+            lost = self._search.record.cohorts[cohort]
+            self._watcher.notice(
+                f"{lost.family}  the process of cohort {cohort} died ({failure.error}); it trains again"
+            )
 
     def with_log(self, result: RungResult) -> RungResult:
         """Keep a failure's traceback in the run's folder, and say where."""

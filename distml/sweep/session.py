@@ -12,16 +12,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 
 import psutil
 import ray
 from ray._private import services
-from ray._private.node import Node as RayNode
 from ray._raylet import Config  # type: ignore[attr-defined]  # compiled
 
 from distml.errors import DistmlError
 from distml.sweep.cluster import Cluster, Node, nodes_from
+from distml.sweep.ray_settings import on_loopback, silent, small
 from distml.training.processor import openblas_environment
 
 if TYPE_CHECKING:
@@ -62,14 +61,14 @@ def ray_session(address: str | None, *, dashboard: bool, verbose: bool) -> Itera
     # Not inside the run's folder: Ray's sockets live here, and a socket's path holds at most 107 bytes.
     scratch = Path(tempfile.mkdtemp(prefix=_FOLDER_PREFIX))
     (scratch / _OWNER_FILE).write_text(f"{os.getpid()} {psutil.Process().create_time()}")
-    level = logging.INFO if verbose else logging.ERROR
+    level = logging.INFO if verbose else logging.CRITICAL
     logging.getLogger("ray").setLevel(level)
     try:
         try:
             if address is None:
                 classes = local_devices()
                 devices, idle = next(iter(classes), None), classes[1:]
-                with _small_and_on_loopback(verbose), _visible(devices):
+                with on_loopback(), small(verbose), silent(verbose), _visible(devices):
                     context = ray.init(
                         include_dashboard=dashboard, dashboard_host=LOOPBACK, _node_ip_address=LOOPBACK,
                         num_gpus=len(devices.uuids) if devices else 0, _temp_dir=str(scratch),
@@ -101,14 +100,15 @@ def connect(address: str, verbose: bool = False) -> Any:
     """Join a running Ray as a driver; 'auto': this machine's. Raises what Ray raises."""
     os.environ.setdefault("RAY_AUTH_MODE", "token")  # as `distml node start` and `ray start --head` have it
     Config.initialize("")  # Ray read its settings when it was imported
-    level = logging.INFO if verbose else logging.ERROR
+    level = logging.INFO if verbose else logging.CRITICAL
     # Ray makes of a loopback address one that the network reaches, at which a head on loopback does not listen.
-    with mock.patch.object(services, "resolve_ip_for_localhost", lambda host: host):
+    with on_loopback(), silent(verbose):
         asked = services.canonicalize_bootstrap_address(address) or address
         host, _, port = asked.rpartition(":")
         if host in _LOOPBACKS and _listens(int(port)):
             return ray.init(address=asked, logging_level=level, log_to_driver=verbose)
-    return ray.init(address=address, logging_level=level, log_to_driver=verbose)
+    with silent(verbose):
+        return ray.init(address=address, logging_level=level, log_to_driver=verbose)
 
 
 def current_cluster() -> Cluster:
@@ -155,8 +155,13 @@ def _visible(devices: "DeviceClass | None") -> Iterator[None]:
     if devices is None:
         yield
         return
-    with mock.patch.dict(os.environ, {"CUDA_VISIBLE_DEVICES": ",".join(devices.uuids)}):
+    before = os.environ.get("CUDA_VISIBLE_DEVICES")
+    os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(devices.uuids)
+    try:
         yield
+    finally:
+        del os.environ["CUDA_VISIBLE_DEVICES"]
+        os.environ.update({} if before is None else {"CUDA_VISIBLE_DEVICES": before})
 
 
 def _listens(port: int) -> bool:
@@ -164,24 +169,6 @@ def _listens(port: int) -> bool:
     with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, port), timeout=1):
         return True
     return False
-
-
-@contextlib.contextmanager
-def _small_and_on_loopback(verbose: bool) -> Iterator[None]:
-    """Settings that `ray.init` has no arguments for.
-
-    It replaces a loopback address by one that the network reaches; here the network must not. It starts an autoscaler,
-    which has nothing to scale on one machine and takes a second to end, and a process that sends logs to the driver.
-    """
-
-    def nothing(node: RayNode) -> None: ...
-
-    with (
-        mock.patch.object(services, "resolve_ip_for_localhost", lambda host: host),
-        mock.patch.object(RayNode, "start_monitor", nothing),
-        mock.patch.object(RayNode, "start_log_monitor", RayNode.start_log_monitor if verbose else nothing),
-    ):
-        yield
 
 
 def _place(address: str | None, cluster: Cluster) -> str:

@@ -120,6 +120,9 @@ class Host(Protocol):
     def charge(self, cohort: str, results: Sequence[RungResult], holding: Holding) -> list[RungResult]:
         """The results with what their cohort held; have the rung costed."""
 
+    def take_loss(self, cohort: str, failure: Failure) -> None:
+        """A cohort's process died; its trials train again, unless that has happened to them too often."""
+
     def with_log(self, result: RungResult) -> RungResult:
         """Keep a failure's traceback where the user finds it."""
 
@@ -297,6 +300,7 @@ class CohortRun:
         self.desk.close(cohort)
         self.places.release(cohort)
         if self._last is None:
+            self._host.take_loss(cohort, loss(error))
             self.search.on_lost(cohort, loss(error), self._clock())
             return
         trial, self._last = self._last.members[0].trial, None
