@@ -22,6 +22,7 @@ from distml.training.cohort import RungResult
 _DELAY_WITH_GPUS = 1.0
 _DELAY_WITHOUT = 10.0
 _SEE_SECONDS = 2.0
+_SEE_SHARE = 0.01  # of the driver's time, at most, goes into looking: a sweep may have a hundred thousand trials
 
 
 class Telemetry:
@@ -34,7 +35,7 @@ class Telemetry:
         self._held: dict[str, tuple[Holding, int]] = {}  # cohort -> what it held last, its furthest member
         self._standing = Standing(folder.name, metric.name)  # replaced as a whole: the samplers' thread reads it
         self._first: Standing | None = None  # what earlier drivers left
-        self._seen = 0.0
+        self._next_look = 0.0
         self._gauges: Gauges | None = None
 
     def begin(self) -> None:
@@ -59,9 +60,8 @@ class Telemetry:
     def see(self, record: SweepRecord) -> None:
         """Take in how the sweep stands; for most calls the last look is recent enough."""
         now = time.monotonic()
-        if now - self._seen < _SEE_SECONDS:
+        if now < self._next_look:
             return
-        self._seen = now
         running = Counter(trial.cohort for trial in record.trials.values() if trial.state == "running")
         best = best_trial(record, self._metric.name, self._metric.greater_is_better)
         self._standing = Standing(
@@ -74,6 +74,8 @@ class Telemetry:
             cohorts=tuple(self._cohort(record, name, trials) for name, trials in sorted(running.items()) if name),
         )
         self._first = self._first or self._standing
+        took = time.monotonic() - now
+        self._next_look = now + max(_SEE_SECONDS, took / _SEE_SHARE)
         self._held = {name: held for name, held in self._held.items() if name in running}
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -27,6 +28,7 @@ def up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Up]:
     library = build(tmp_path / "nvml")
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     monkeypatch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")
+    short = tempfile.mkdtemp(prefix="distml-test-")  # a socket's path holds at most 107 bytes
     started: list[subprocess.Popen[str]] = []
 
     def begin(*arguments: str, visible: str = "", cards: tuple[Card, ...] = ()) -> None:
@@ -34,8 +36,10 @@ def up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Up]:
         machine = [f"driver {DRIVER}", "cuda 12080", f"epoch {time.time() - 100}", *(card.text() for card in cards)]
         file.write_text("\n".join(machine) + "\n")
         environment = {"LD_LIBRARY_PATH": str(library), "NVML_STANDIN": str(file), "CUDA_VISIBLE_DEVICES": visible}
+        where = [] if started else [f"--temp-dir={short}"]  # the head's is everybody's
+        options = [*arguments, *where, f"--num-gpus={bool(visible):d}", *SMALL]
         process = subprocess.Popen(
-            [str(Path(sys.executable).with_name("ray")), "start", *arguments, f"--num-gpus={bool(visible):d}", *SMALL],
+            [str(Path(sys.executable).with_name("ray")), "start", *options],
             env={**os.environ, **environment}, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             start_new_session=True,
         )  # fmt: skip
@@ -49,6 +53,7 @@ def up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Up]:
             process.kill()
     for process in started:
         process.communicate(timeout=60)
+    shutil.rmtree(short, ignore_errors=True)
 
 
 @pytest.mark.long
@@ -56,9 +61,8 @@ def test_each_machine_is_sampled_and_its_trials_are_charged_by_its_own_cards(up:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{found.getsockname()[1]}"
-    short = tempfile.mkdtemp(prefix="ray-")  # a socket's path holds at most 107 bytes
     up("--head", f"--port={address.split(':')[1]}", "--node-ip-address=127.0.0.1", "--num-cpus=0",
-       "--include-dashboard=false", f"--temp-dir={short}")  # fmt: skip
+       "--include-dashboard=false")  # fmt: skip
     join = [f"--address={address}", "--node-ip-address=127.0.0.2", "--num-cpus=1"]
     up(*join, visible="GPU-w", cards=(rtx_3090("GPU-w", "power 0:300", "utilisation 0:80"),))
     up(*join, visible="MIG-b-0", cards=(a100("GPU-b", {0: "3g.20gb", 4: "2g.10gb"}),))  # the same address: one machine?
