@@ -120,14 +120,21 @@ def test_kill_9_of_the_driver_loses_nothing(tmp_path: Path, undisturbed: dict[st
 
 @pytest.mark.long
 def test_kill_9_of_a_worker_loses_nothing(tmp_path: Path, undisturbed: dict[str, float]) -> None:
-    file = slow_sweep(tmp_path)
-    with running(tmp_path, "sweep", str(file)) as driver:
+    process = start(tmp_path, "sweep", str(slow_sweep(tmp_path)))
+    driver = psutil.Process(process.pid)
+    try:
         for at in (1, 5, 8):
             wait_for(lambda at=at: ended(tmp_path) >= at)
             wait_for(lambda: any(map(_trains, driver.children(recursive=True))))
             next(filter(_trains, driver.children(recursive=True))).kill()
-        assert driver.wait(timeout=90) == 0
+        out, err = process.communicate(timeout=90)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 0, err
     assert scores(tmp_path) == undisturbed
+    assert out.count("died and trains again") == 3
+    assert err == "", "Ray's own words"
 
 
 def _trains(process: psutil.Process) -> bool:
