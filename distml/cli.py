@@ -154,10 +154,13 @@ def sweep(
 @app.command()
 def validate(file: File, set_: Set = [], runs: Runs = Path("runs"), debug: Debug = False) -> None:  # noqa: B006
     """Report all mistakes in a sweep file, at once."""
+    from distml.report import planned
     from distml.sweep.preflight import preflight
     from distml.sweep.reading import read_sweep
 
     checked = preflight(read_sweep(file, set_), runs)
+    for line in planned.column_lines(checked.dataset.kinds):
+        typer.echo(line)
     for warning in checked.warnings:
         typer.echo(f"warning: {warning}")
     typer.echo(f"{file.name}: no mistakes")

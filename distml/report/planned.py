@@ -9,6 +9,18 @@ from distml.report import text
 from distml.sweep.plan import Plan
 
 
+def column_lines(kinds: Mapping[str, str]) -> list[str]:
+    """What each column is taken for, a line a kind.
+
+    >>> column_lines({"age": "numeric", "region": "categorical", "income": "numeric"})
+    ['2 numeric columns: age, income', '1 categorical column: region']
+    """
+    by_kind: dict[str, list[str]] = {}
+    for name, kind in kinds.items():
+        by_kind.setdefault(kind, []).append(str(name))
+    return [f"{text.count(len(names), f'{kind} column')}: {', '.join(names)}" for kind, names in by_kind.items()]
+
+
 def plan_lines(resolved: Mapping[str, Any], warnings: tuple[str, ...], plan: Plan) -> list[str]:
     """The resolved sweep file, then a line a family, then the time and what the estimate rests on."""
     file = yaml.safe_dump(dict(resolved), sort_keys=False, allow_unicode=True, default_flow_style=None, width=100)

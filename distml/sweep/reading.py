@@ -68,5 +68,5 @@ def _take_out(inside: Any, steps: Sequence[str]) -> None:
     elif isinstance(inside, dict) and step in inside:
         if rest:
             _take_out(inside[step], rest)
-        if not rest or inside[step] == {}:  # 'budget: {trials: 0}' leaves the default budget, not one of nothing
+        if not rest or inside[step] in ({}, []):  # 'budget: {trials: 0}' leaves the default budget, not one of nothing
             del inside[step]

@@ -261,6 +261,10 @@ def test_the_screen_of_mistakes(tmp_path) -> None:
         ("name: x\ntask: regresion\ndata: {source: small.csv, target: bad}\nmetric: nonsense", ["task"]),
         ("name: x\ndata: {source: small.csv, target: bad, kinds: {a.b: number}}\nseed: -1", ["seed", "data.kinds.a.b"]),
         ("name: x\ndata: {source: small.csv, target: bad}\nfamilies: [random-forest, 3, nope]", ["families[1]"]),
+        (
+            "name: x\ndata: {source: small.csv, target: no}\npreprocessing: {numeric: [standrd]}",
+            ["data.target", "preprocessing.numeric[0]"],
+        ),
     ],
 )
 def test_a_file_with_little_left_to_check(table, text: str, wheres: list[str]) -> None:
