@@ -301,6 +301,8 @@ def rerun(name: Name, trial: Trial, runs: Runs = Path("runs"), debug: Debug = Fa
     verdict = "the same" if same else f"differs by {again.difference:.2g}"
     typer.echo(f"{trial}   {found.metric} {score(again.score)}, recorded {score(again.recorded)}: {verdict}")
     if not same:
+        for change in again.changes:
+            typer.echo(f"  since then, {change}")
         raise typer.Exit(1)
 
 

@@ -21,7 +21,7 @@ from distml.sweep.parts import MOST_MEMBERS, ages, family_plans, full_size, size
 from distml.sweep.places import Placement, Places
 from distml.sweep.preflight import Checked
 from distml.sweep.progress import Opening, Watcher
-from distml.sweep.provenance import git_revision, versions
+from distml.sweep.provenance import changes, code_of, git_revision, versions
 from distml.sweep.records import ENDED, best_trial
 from distml.sweep.resources import wishes
 from distml.sweep.runs import RunFolder
@@ -120,7 +120,10 @@ class Driver:
             "greater_is_better": self._metric.greater_is_better,
             "holdout_rows": len(self._checked.dataset.holdout),
             "versions": versions(), "git": git_revision(Path.cwd()), "parent": self._parent,
+            "code": code_of({name: family for name, (family, _) in self._checked.families.items()}),
         }  # fmt: skip
+        openings = [event for event in earlier if event["event"] == "opened"]
+        self._changes = changes(openings[-1], opened) if openings else []
         search.resume([*earlier, opened])
         self._write([opened])
         return search
@@ -140,7 +143,7 @@ class Driver:
                 if spec.search.scheduler != "none" else spec.search.algorithm,
                 place=self._session.place, dashboard=self._session.dashboard,
                 resumed=sum(trial.state in ENDED for trial in search.record.trials.values()),
-                warnings=self._checked.warnings,
+                warnings=(*self._checked.warnings, *(f"since this sweep began, {one}" for one in self._changes)),
             )
         )  # fmt: skip
 

@@ -8,6 +8,7 @@ from distml.sweep.journal import read
 from distml.sweep.params import split_params
 from distml.sweep.parts import rungs_of
 from distml.sweep.preflight import Checked, preflight
+from distml.sweep.provenance import changes, code_of, versions
 from distml.sweep.records import TrialRecord, replay
 from distml.sweep.runs import RunFolder
 from distml.sweep.spec import SweepSpec
@@ -25,6 +26,7 @@ class Rerun:
     resource: int  # epochs or trees it was trained to
     recorded: float
     score: float
+    changes: tuple[str, ...] = ()  # that may be why the two differ
 
     @property
     def difference(self) -> float:
@@ -54,7 +56,9 @@ def rerun_trial(folder: RunFolder, trial: str) -> Rerun:
         raise DistmlError(f"{trial} failed this time: {result.failure.error}")
     if result.state == "diverged":
         raise DistmlError(f"{trial} diverged this time")
-    return Rerun(trial, checked.metric.name, result.resource, recorded, result.scores[checked.metric.name])
+    now = {"versions": versions(), "code": code_of({name: family for name, (family, _) in checked.families.items()})}
+    changed = tuple(changes(record.openings[-1], now))
+    return Rerun(trial, checked.metric.name, result.resource, recorded, result.scores[checked.metric.name], changed)
 
 
 def _train_again(checked: Checked, trial: TrialRecord) -> RungResult:
