@@ -64,6 +64,7 @@ class Places:
         self._wishes = dict(wishes)
         self._taken: dict[str, _Taken] = {}
         self._placements: dict[str, Placement] = {}  # also of those whose node has gone
+        self.stranded: set[str] = set()  # those
         self.update(cluster)
 
     def update(self, cluster: Cluster) -> None:
@@ -79,6 +80,7 @@ class Places:
             state = here.get(one.state.node)
             if state is not None and all(state.free[device] >= one.units for device in one.devices):
                 self._book(cohort, state, one.cpus, one.devices, one.units, one.placement)
+        self.stranded = self._placements.keys() - self._taken.keys()
 
     def _share_out(self) -> None:
         self._shares = {
@@ -128,6 +130,7 @@ class Places:
     def release(self, cohort: str) -> None:
         """A cohort has ended."""
         self._placements.pop(cohort, None)
+        self.stranded.discard(cohort)
         one = self._taken.pop(cohort, None)
         if one is None:
             return

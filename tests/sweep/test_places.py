@@ -99,7 +99,9 @@ def test_nodes_come_and_go() -> None:
     places.update(Cluster(everything.nodes[:-1]))
     assert places.kind_for("a") is None
     assert places.of("a0").kind == "rtx-3090"  # its last words may still come
+    assert {places.of(cohort).kind for cohort in places.stranded} == {"rtx-3090"} and len(places.stranded) == 2
     places.release("a0")  # stood on the workstation, which is gone
+    assert len(places.stranded) == 1
     assert places.kind_for("a") is None
     places.update(everything)
     assert fill(places, "a") == ["rtx-3090", "rtx-3090"]

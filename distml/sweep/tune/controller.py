@@ -12,6 +12,7 @@ from ray.tune.execution import class_cache
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from distml.errors import DistmlError
 from distml.sweep.holding import Holding
 from distml.sweep.places import Placement, Places
 from distml.sweep.search import CohortOrder, Search
@@ -83,6 +84,16 @@ class _CohortScheduler(FIFOScheduler):
             return TrialScheduler.STOP
         ended = self._run.on_results(result["cohort"], result["results"], result["news"], result["holding"])
         return TrialScheduler.STOP if ended else TrialScheduler.CONTINUE
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Any:
+        """Withdraw first what waits for a node that has gone since: Ray would let it wait for ever."""
+        stranded = self._run.places.stranded
+        if stranded:
+            for trial in list(tune_controller.get_live_trials()):
+                if trial.status == trial.PENDING and trial.config["cohort"] in stranded:
+                    tune_controller.stop_trial(trial)
+                    self._run.on_lost(trial.config["cohort"], DistmlError("its node went before it began"))
+        return super().choose_trial_to_run(tune_controller)
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         # Where Ray Tune has just put it; trial.get_error() looks where it will be copied to later.
