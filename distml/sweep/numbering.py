@@ -1,6 +1,6 @@
 """Which trial number belongs to which family, whatever runs first."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 
 def interleave(quotas: Mapping[str, int | None], start: int = 1) -> Iterator[tuple[int, str]]:
@@ -38,3 +38,50 @@ def share_out(total: int, families: Mapping[str, int | None]) -> dict[str, int]:
         position = sharing.index(family)
         quotas[family] = left // len(sharing) + (position < left % len(sharing))
     return quotas
+
+
+class Numbers:
+    """Hands each family its own trial numbers; later budgets continue where earlier ones ended."""
+
+    def __init__(self, stages: Sequence[Mapping[str, int | None]]) -> None:
+        self._stages = stages
+        self._streams: dict[str, Iterator[int]] = {}
+        self._following: dict[str, int] = {}
+        self._used: set[int] = set()
+
+    def peek(self, family: str) -> int | None:
+        """The family's next number; None when every stage is used up."""
+        stream = self._streams.setdefault(family, _stage_numbers(self._stages, family))
+        number = self._following.get(family)
+        while number is None or number in self._used:
+            number = next(stream, None)
+            if number is None:
+                return None
+            self._following[family] = number
+        return number
+
+    def take(self, family: str, number: int) -> None:
+        """This number is used now, and with it those of its family before it."""
+        while (following := self.peek(family)) is not None and following <= number:
+            self._used.add(following)
+        self._used.add(number)
+
+
+def _stage_numbers(stages: Sequence[Mapping[str, int | None]], family: str) -> Iterator[int]:
+    """The numbers of one family, in rising order.
+
+    A stage with an endless family is the last: its numbers go in turn to all its families, so that one whose quota
+    a later budget raises has some left that are its own. Those it does not need stay unused.
+    """
+    given: dict[str, int] = {}
+    start = 1
+    for stage in stages:
+        endless = None in stage.values()
+        if endless and family not in stage:
+            return
+        more = {name: None if endless else max(0, (quota or 0) - given.get(name, 0)) for name, quota in stage.items()}
+        for number, owner in interleave(more, start):
+            given[owner] = given.get(owner, 0) + 1
+            start = number + 1
+            if owner == family:
+                yield number

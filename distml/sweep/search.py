@@ -5,12 +5,12 @@ journal's events are applied again. One path, so that a resumed sweep stands exa
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from distml.models.space import Value
-from distml.sweep.numbering import interleave
+from distml.sweep.numbering import Numbers
 from distml.sweep.params import split_params
 from distml.sweep.records import SweepRecord, TrialRecord
 from distml.sweep.seeds import trial_name, trial_seed
@@ -150,7 +150,7 @@ class Search:
         self._metric, self._greater_is_better, self._seed = metric, greater_is_better, seed
         self._journal = journal
         self._slots = slots
-        self._numbers = _Numbers([*quota_history, {plan.name: plan.quota for plan in families}])
+        self._numbers = Numbers([*quota_history, {plan.name: plan.quota for plan in families}])
         self._running: dict[str, _Running] = {}
         self._resumable: deque[CohortOrder] = deque()
         self._cohorts = 0
@@ -511,53 +511,6 @@ _HANDLERS: Mapping[str, Callable[[Search, Event], None]] = {
     "ended": Search._on_ended,
     "family_stopped": Search._on_family_stopped,
 }
-
-
-class _Numbers:
-    """Hands each family its own trial numbers; later budgets continue where earlier ones ended."""
-
-    def __init__(self, stages: Sequence[Mapping[str, int | None]]) -> None:
-        self._stages = stages
-        self._streams: dict[str, Iterator[int]] = {}
-        self._following: dict[str, int] = {}
-        self._used: set[int] = set()
-
-    def peek(self, family: str) -> int | None:
-        """The family's next number; None when every stage is used up."""
-        stream = self._streams.setdefault(family, _stage_numbers(self._stages, family))
-        number = self._following.get(family)
-        while number is None or number in self._used:
-            number = next(stream, None)
-            if number is None:
-                return None
-            self._following[family] = number
-        return number
-
-    def take(self, family: str, number: int) -> None:
-        """This number is used now, and with it those of its family before it."""
-        while (following := self.peek(family)) is not None and following <= number:
-            self._used.add(following)
-        self._used.add(number)
-
-
-def _stage_numbers(stages: Sequence[Mapping[str, int | None]], family: str) -> Iterator[int]:
-    """The numbers of one family, in rising order.
-
-    A stage with an endless family is the last: its numbers go in turn to all its families, so that one whose quota
-    a later budget raises has some left that are its own. Those it does not need stay unused.
-    """
-    given: dict[str, int] = {}
-    start = 1
-    for stage in stages:
-        endless = None in stage.values()
-        if endless and family not in stage:
-            return
-        more = {name: None if endless else max(0, (quota or 0) - given.get(name, 0)) for name, quota in stage.items()}
-        for number, owner in interleave(more, start):
-            given[owner] = given.get(owner, 0) + 1
-            start = number + 1
-            if owner == family:
-                yield number
 
 
 def _ns(seconds: float) -> int:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from distml.sweep.numbering import interleave
-from distml.sweep.search import MAX_ATTEMPTS, SAME_FAILURES, Search, _Numbers
+from distml.sweep.numbering import Numbers, interleave
+from distml.sweep.search import MAX_ATTEMPTS, SAME_FAILURES, Search
 from distml.training.cohort import Failure, RungResult
 from tests.sweep.simulation import CountingSearcher, Machine, TopHalf, family, leaderboard, search
 
@@ -201,7 +201,7 @@ def test_a_larger_budget_goes_on_with_the_next_numbers() -> None:
     assert {t: more.record.trials[t].params for t in before} == before
 
 
-def taken(numbers: _Numbers, family: str, most: int) -> list[int]:
+def taken(numbers: Numbers, family: str, most: int) -> list[int]:
     mine: list[int] = []
     while len(mine) < most and (number := numbers.peek(family)) is not None:
         numbers.take(family, number)
@@ -227,7 +227,7 @@ ANY = st.fixed_dictionaries({name: st.none() | st.integers(0, 9) for name in "ab
 
 @given(st.lists(FINITE, min_size=1, max_size=4), st.permutations("abc"))
 def test_budgets_of_trials_are_numbered_without_gaps(stages: list[dict[str, int]], order: list[str]) -> None:
-    numbers = _Numbers(stages)
+    numbers = Numbers(stages)
     mine = {name: taken(numbers, name, 100) for name in order}
     assert mine == dealt_at_once(stages)
     assert sorted(chain.from_iterable(mine.values())) == list(range(1, 1 + sum(map(len, mine.values()))))
@@ -237,11 +237,11 @@ def test_budgets_of_trials_are_numbered_without_gaps(stages: list[dict[str, int]
 def test_numbers_are_unique_and_do_not_depend_on_who_asks_first(
     stages: list[dict[str, int | None]], order: list[str], before: int
 ) -> None:
-    numbers = _Numbers(stages)
+    numbers = Numbers(stages)
     mine = {name: taken(numbers, name, 20) for name in order}
     assert len(set(chain.from_iterable(mine.values()))) == sum(map(len, mine.values()))
-    assert mine == {name: taken(_Numbers(stages), name, 20) for name in "abc"}
-    resumed = _Numbers(stages)
+    assert mine == {name: taken(Numbers(stages), name, 20) for name in "abc"}
+    resumed = Numbers(stages)
     for name in order:
         for number in mine[name][:before]:
             resumed.take(name, number)
@@ -249,13 +249,13 @@ def test_numbers_are_unique_and_do_not_depend_on_who_asks_first(
 
 
 def test_a_raised_quota_beside_an_endless_family_has_numbers_of_its_own() -> None:
-    numbers = _Numbers([{"network": None, "forest": 2}, {"network": None, "forest": 4}])
+    numbers = Numbers([{"network": None, "forest": 2}, {"network": None, "forest": 4}])
     assert taken(numbers, "forest", 4) == [2, 4, 6, 8]
     assert taken(numbers, "network", 5) == [1, 3, 5, 7, 9]
 
 
 def test_a_number_that_another_family_used_is_not_given_again() -> None:
-    numbers = _Numbers([{"network": None, "forest": 4}])
+    numbers = Numbers([{"network": None, "forest": 4}])
     for number in (1, 3, 4, 5):
         numbers.take("network", number)
     assert taken(numbers, "forest", 3) == [2, 6, 8]
