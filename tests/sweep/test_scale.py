@@ -73,7 +73,7 @@ def test_a_hundred_thousand_trials_on_a_thousand_gpus_and_seven_thousand_slices(
     assert (large.gpus, large.slices) == (1_000, 7_000)
     assert large.nodes_failed > 0 and large.lost > 0
     assert grows_no_faster(small, large)
-    assert large.memory_mib / small.memory_mib < MARGIN * 8
+    assert large.memory_mib < 100_000 * 8 / 1024  # 2 KiB a trial, with room for what a process has not given back
 
 
 @given(MOVES)
