@@ -75,12 +75,16 @@ class Places:
         self._apart = self._any_gpu and any(not (node.apart and node.devices) for node in cluster.nodes)
         self._share_out()
         taken, self._taken = self._taken, {}
-        here = {state.node: state for state in reversed(self._states)}
+        here: dict[Node, list[_State]] = {}  # several nodes may look the same
+        for state in self._states:
+            here.setdefault(state.node, []).append(state)
         for cohort, one in taken.items():
-            state = here.get(one.state.node)
-            if state is not None and all(state.free[device] >= one.units for device in one.devices):
-                self._book(cohort, state, one.cpus, one.devices, one.units, one.placement)
-        self.stranded = self._placements.keys() - self._taken.keys()
+            if one.state.node not in here:
+                self.stranded.add(cohort)
+            for state in here.get(one.state.node, ()):
+                if state.cpus >= one.cpus and all(state.free[device] >= one.units for device in one.devices):
+                    self._book(cohort, state, one.cpus, one.devices, one.units, one.placement)
+                    break
 
     def _share_out(self) -> None:
         self._shares = {

@@ -109,6 +109,16 @@ def test_nodes_come_and_go() -> None:
     assert places.why_waiting("a") == "for a whole GPU; there is none now"
 
 
+def test_nodes_that_look_the_same_keep_what_stands_on_each() -> None:
+    node = next(node for node in mixed().nodes if node.devices and len(node.devices.uuids) == 2)
+    cluster = Cluster((node, node))
+    places = Places({"a": Wish(1, "auto")}, cluster)
+    assert len(fill(places, "a")) == 4
+    for _ in range(2):
+        places.update(cluster)
+        assert places.kind_for("a") is None and not places.stranded
+
+
 gpus = st.sampled_from(["none", "auto", "mig:any", "mig:1g.5gb", "3GiB", "9GiB", "20GiB", 0.2, 0.3, 0.5, 1, 2])
 
 
