@@ -55,6 +55,11 @@ class RunFolder:
     def cohorts(self) -> Path:
         return self.path / "cohorts"
 
+    @property
+    def predictions(self) -> Path:
+        """Validation predictions of the best finished trials, a file each: see predictions_file."""
+        return self.path / "predictions"
+
     def checkpoint(self, cohort: str) -> Path:
         """What a cohort needs to go on from its last rung."""
         return self.cohorts / cohort
@@ -76,7 +81,7 @@ class RunFolder:
         """
         with contextlib.ExitStack() as held:
             try:
-                for folder in (self.path, self.logs, self.cohorts):
+                for folder in (self.path, self.logs, self.cohorts, self.predictions):
                     folder.mkdir(parents=True, exist_ok=True)
                 check_writable(self.path)
                 guard = held.enter_context(Guard(self.path))
@@ -146,6 +151,11 @@ class RunFolder:
             Path(opened.name).replace(file)
         except OSError as error:
             raise DistmlError(_cannot_write(self.path, error)) from None
+
+
+def predictions_file(folder: Path, trial: str) -> Path:
+    """A trial's validation predictions in a sweep's folder of them; not all trials have some."""
+    return folder / f"{trial}.npz"
 
 
 def list_runs(root: Path) -> list[RunFolder]:

@@ -18,6 +18,7 @@ from distml.training.cohort import Assignment, Member, RungResult, State
 from distml.training.failures import failure_of
 from distml.training.out_of_bag import OutOfBag
 from distml.training.scores import score_pairs
+from distml.training.validation import Validation
 
 
 @dataclass
@@ -63,6 +64,17 @@ class EstimatorCohort:
         raise DistmlError(
             f"estimators are not saved between rungs and cannot be taken up from {path}: start them again"
         )
+
+    def validation(self, trial: str) -> Validation:
+        given, one = self.assignment, self._members[trial]
+        if given.whole is not None and one.out_of_bag is not None:
+            prediction, known = one.out_of_bag.prediction()
+            return Validation.of_folds([(given.whole.train_rows[known], prediction[known])])
+        with _training(given.threads):
+            pairs = zip(one.models, given.folds, strict=True)
+            return Validation.of_folds(
+                [(fold.valid_rows, predicted(model, fold.x_valid, given.outline)) for model, fold in pairs]
+            )
 
     def predict(self, trial: str, x: np.ndarray) -> np.ndarray:
         """x: (rows, features) -> (folds, rows, classes) or (folds, rows); one fold where out-of-bag rows validated."""
