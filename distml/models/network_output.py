@@ -12,7 +12,7 @@ _PREDICTED_ROWS = 16384  # at a time: bounds the memory that a prediction takes
 
 
 @torch.no_grad()
-def network_prediction(module: Any, x: Tensor, outline: Outline) -> np.ndarray:
+def predictions(module: Any, x: Tensor, outline: Outline) -> np.ndarray:
     """x: (rows, features) -> (rows, classes) probabilities or (rows,) values, as float64.
 
     By the module's own `predict(x)`; without one, its forward gives values, or logits for sigmoid or softmax.

@@ -7,7 +7,7 @@ import numpy as np
 from distml.data.task import Outline
 
 
-def estimator_prediction(model: Any, x: np.ndarray, outline: Outline) -> np.ndarray:
+def predicted(model: Any, x: np.ndarray, outline: Outline) -> np.ndarray:
     """(rows, classes) probabilities, with a column for a class that the training rows lacked too; or (rows,) values."""
     if outline.task == "regression":
         return np.asarray(model.predict(x))

@@ -47,7 +47,8 @@ def calibrated(calibration: Calibration, raw: np.ndarray) -> np.ndarray:
 
 def log_loss(probability: np.ndarray, y: np.ndarray) -> float:
     """Cross-entropy in nats of (rows,) probabilities of class 1, or of (rows, classes)."""
-    of_truth = np.where(y == 1, probability, 1 - probability) if probability.ndim == 1 else probability[range(len(y)), y]
+    every = np.column_stack([1 - probability, probability]) if probability.ndim == 1 else probability
+    of_truth = every[np.arange(len(y)), y]
     return float(-np.log(np.clip(of_truth, _EDGE, 1)).mean())
 
 

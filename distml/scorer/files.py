@@ -22,7 +22,7 @@ Label = bool | int | float | str
 class _Part(BaseModel):
     """What all parts share: nothing unknown is read over, nothing changes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, validate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Column(_Part):
@@ -40,7 +40,7 @@ class Member(_Part):
     trial: str
     weight: float = Field(gt=0, le=1)  # its share of the ensemble's score; all together are 1
     family: str
-    class_: str | None = Field(default=None, alias="class")  # 'my_package.module:MyModule', a user's own
+    own_class: str | None = None  # 'my_package.module:MyModule', a user's own
     params: dict[str, Any]
     seed: int
     variant: dict[str, Any]  # how its table was prepared
@@ -140,7 +140,7 @@ def columns_of(layout: Layout) -> tuple[Column, ...]:
 
 def to_text(manifest: Manifest) -> str:
     """The manifest as JSON, with a checksum of its own."""
-    plain = manifest.model_dump(mode="json", by_alias=True)
+    plain = manifest.model_dump(mode="json")
     return json.dumps({**plain, "seal": seal(plain)}, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 

@@ -14,7 +14,7 @@ from distml.data.table import file_sha256
 from distml.data.task import Outline
 from distml.errors import Mistake, MistakesError
 from distml.models.family import Family
-from distml.models.probabilities import estimator_prediction
+from distml.models.probabilities import predicted
 from distml.models.registry import find_family
 from distml.scorer.errors import ScorerError
 from distml.scorer.files import FORMAT, MANIFEST, Manifest, Member, seal
@@ -52,7 +52,11 @@ def open_scorer(folder: str | Path, trust: Collection[str] = ()) -> Scorer:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """What `scorer.json` says. Raises ScorerError where it is missing, changed, of another kind, or of a newer distml."""
+    """What `scorer.json` says.
+
+    Raises:
+        ScorerError: it is missing, changed, of another kind, or of a newer distml.
+    """
     path = folder / MANIFEST
     try:
         plain = json.loads(path.read_text(encoding="utf-8"))
@@ -116,7 +120,7 @@ def changed_versions(manifest: Manifest) -> list[str]:
 def _open_member(
     folder: Path, manifest: Manifest, member: Member, trust: Collection[str]
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """(rows, features) float32 -> what estimator_prediction gives."""
+    """(rows, features) float32 -> what predicted gives."""
     family, outline, path = _family_of(member, trust), manifest.outline_of(member), folder / member.model
     if family.engine == "network":
         return _open_network(member, family, outline, path)
@@ -125,54 +129,52 @@ def _open_member(
         read_xgboost(model, path)
     else:
         model = read_object(path, trust)
-    in_doubles = member.class_ is None and member.family in _IN_DOUBLES
+    in_doubles = member.own_class is None and member.family in _IN_DOUBLES
     return partial(_estimated, model, outline, np.dtype(np.float64 if in_doubles else np.float32))
 
 
-def _open_network(
-    member: Member, family: Family, outline: Outline, path: Path
-) -> Callable[[np.ndarray], np.ndarray]:
+def _open_network(member: Member, family: Family, outline: Outline, path: Path) -> Callable[[np.ndarray], np.ndarray]:
     import torch  # takes a second, which scorers without networks do without
 
     torch.set_num_threads(1)  # blocks of rows are scored side by side, each on a thread of its own
     build = family.build_plain or family.build
     module = build(_with_tuples(member.params), outline, member.seed)
     read_network(module, path)
-    if member.class_ is None:
+    if member.own_class is None:
         module.double()
-    return partial(_network_output, module, outline, torch.float64 if member.class_ is None else torch.float32)
+    return partial(_network_output, module, outline, torch.float64 if member.own_class is None else torch.float32)
 
 
 def _family_of(member: Member, trust: Collection[str]) -> Family:
-    if member.class_ is None:
+    if member.own_class is None:
         try:
             return find_family(member.family)
         except ValueError as error:
             raise ScorerError(f"{member.trial}: {error}") from None
-    module = member.class_.partition(":")[0]
+    module = member.own_class.partition(":")[0]
     if not is_trusted(module, trust):
         raise ScorerError(
-            f"{member.trial} is of a class of your own, {member.class_}, which opening would import and run. "
+            f"{member.trial} is of a class of your own, {member.own_class}, which opening would import and run. "
             f"Where you trust it: --trust {module}"
         )
     from distml.models.custom import family_from_class
 
     try:
-        return family_from_class(member.class_, {})
+        return family_from_class(member.own_class, {})
     except ValueError as error:
         raise ScorerError(f"{member.trial}: {error}") from None
 
 
 def _estimated(model: Any, outline: Outline, dtype: "np.dtype[Any]", x: np.ndarray) -> np.ndarray:
-    return estimator_prediction(model, x.astype(dtype, copy=False), outline)
+    return predicted(model, x.astype(dtype, copy=False), outline)
 
 
 def _network_output(module: Any, outline: Outline, dtype: Any, x: np.ndarray) -> np.ndarray:
     import torch
 
-    from distml.models.network_output import network_prediction
+    from distml.models.network_output import predictions
 
-    return network_prediction(module, torch.from_numpy(x).to(dtype), outline)
+    return predictions(module, torch.from_numpy(x).to(dtype), outline)
 
 
 def _with_tuples(value: Any) -> Any:

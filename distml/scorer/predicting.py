@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
+import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
@@ -19,7 +20,8 @@ from distml.scorer.streaming import Piece, open_table
 
 _AHEAD = 2  # pieces read for each thread: bounds the memory, whatever the table's size
 
-Explain = Callable[[pd.DataFrame], pd.DataFrame]  # rows with their kinds applied -> columns of reasons
+# (rows with their kinds applied, (rows,) whether each could be scored) -> columns of reasons
+Explain = Callable[[pd.DataFrame, np.ndarray], pd.DataFrame]
 
 
 @dataclass(frozen=True)
@@ -95,5 +97,5 @@ def _score(scorer: Scorer, piece: Piece, asked: Asked) -> tuple[pd.DataFrame, No
     kept = {name: piece.table[name].astype(object) for name in asked.keep}
     parts: Sequence[pd.DataFrame] = [pd.DataFrame(kept, index=scored.index), scored]
     if asked.explain is not None:
-        parts = [*parts, asked.explain(frame.where(problems == "", axis=0) if len(frame) else frame)]
+        parts = [*parts, asked.explain(frame, (scored["problem"] == "").to_numpy())]
     return pd.concat(parts, axis=1), notes

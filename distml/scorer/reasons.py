@@ -25,8 +25,9 @@ def background_of(frame: pd.DataFrame, rows: int = ROWS, seed: int = _SEED) -> p
     return pd.DataFrame(drawn)
 
 
-def explainer(scorer: Scorer, count: int) -> Callable[[pd.DataFrame], pd.DataFrame]:
-    """What gives the `count` strongest reasons of rows whose kinds are applied: columns 'reason_1', ...
+def explainer(scorer: Scorer, count: int) -> Callable[[pd.DataFrame, np.ndarray], pd.DataFrame]:
+    """What gives the `count` strongest reasons of rows whose kinds are applied: columns 'reason_1', ...; of those rows
+    that could be scored.
 
     A reason is 'column=cell +0.0312': by so much the column's cell moves the probability of the positive class (of
     more classes: of the likeliest one; of a regression: the value) away from the background's mean.
@@ -44,23 +45,23 @@ def explainer(scorer: Scorer, count: int) -> Callable[[pd.DataFrame], pd.DataFra
     except ImportError:
         raise ScorerError("reasons need shap: pip install 'distml[reasons]'") from None
     background = apply_kinds(pd.read_parquet(scorer.folder / manifest.background), manifest.layout.kinds)
-    return lambda frame: _reasons(shap, scorer, background, frame, min(count, len(manifest.columns)))
+    return lambda frame, good: _reasons(shap, scorer, background, frame, good, min(count, len(manifest.columns)))
 
 
-def _reasons(shap: Any, scorer: Scorer, background: pd.DataFrame, frame: pd.DataFrame, count: int) -> pd.DataFrame:
+def _reasons(
+    shap: Any, scorer: Scorer, background: pd.DataFrame, frame: pd.DataFrame, good: np.ndarray, count: int
+) -> pd.DataFrame:
     texts = np.full((len(frame), count), "", dtype=object)
-    codes, against, values = _coded(frame, background)
-    for place in np.flatnonzero(~frame.isna().to_numpy().all(axis=1)):
-        strengths = _strengths(shap, scorer, values, codes[place], against)
+    codes, against, cells = _coded(frame, background)
+    for place in np.flatnonzero(good):
+        strengths = _strengths(shap, scorer, cells, codes[place], against)
         for rank, column in enumerate(np.argsort(-np.abs(strengths), kind="stable")[:count]):
             name = frame.columns[column]
             texts[place, rank] = f"{name}={_cell(frame[name].iloc[place])} {strengths[column]:+.4f}"
     return pd.DataFrame({f"reason_{rank + 1}": texts[:, rank] for rank in range(count)}, index=frame.index)
 
 
-def _coded(
-    frame: pd.DataFrame, background: pd.DataFrame
-) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+def _coded(frame: pd.DataFrame, background: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
     """Rows and background as (rows, columns) places in each column's distinct cells: shap sees numbers alone."""
     codes, cells = [], {}
     for name in frame.columns:
@@ -90,7 +91,7 @@ def _strengths(
 
     masker = shap.maskers.Independent(against, max_samples=len(against))
     explain = shap.explainers.Permutation(score, masker, seed=_SEED)
-    return np.asarray(explain(row[None, :], max_evals=4 * len(row) + 2, silent=True).values[0])
+    return np.asarray(explain(row[None, :], max_evals=2 * len(row) + 1, silent=True).values[0])
 
 
 def _cell(cell: Any) -> str:

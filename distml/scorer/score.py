@@ -131,4 +131,5 @@ class Scorer:
 
 def _texts(values: np.ndarray, known: np.ndarray, form: str) -> np.ndarray:
     """(rows,) texts of a fixed number of digits, so that they read the same wherever they are made; '' if unknown."""
-    return np.array([form % value if there else "" for value, there in zip(values.tolist(), known, strict=True)], object)
+    pairs = zip(values.tolist(), known.tolist(), strict=True)
+    return np.array([form % value if there else "" for value, there in pairs], dtype=object)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import pandas as pd
 import pyarrow as pa
@@ -85,7 +85,7 @@ def open_table(path: Path, wanted: Sequence[str], numeric: Sequence[str] = ()) -
 
 
 def _opened(path: Path, packed: bool) -> IO[bytes]:
-    return gzip.open(path, "rb") if packed else path.open("rb")
+    return cast("IO[bytes]", gzip.open(path, "rb")) if packed else path.open("rb")
 
 
 @contextmanager
@@ -124,9 +124,7 @@ def _header(path: Path, packed: bool, separator: str) -> list[str]:
     return header
 
 
-def _separated_pieces(
-    path: Path, packed: bool, separator: str, used: list[str], numeric: list[str]
-) -> Iterator[Piece]:
+def _separated_pieces(path: Path, packed: bool, separator: str, used: list[str], numeric: list[str]) -> Iterator[Piece]:
     wrong: list[tuple[int, str]] = []  # (row of the file, counted from 0 below the header; why)
 
     def keep(row: "pyarrow.csv.InvalidRow") -> str:

@@ -41,6 +41,7 @@ _BACKGROUND = "background.parquet"
 class Exported:
     """A scorer that was made.
 
+    metric: what the sweep means by best
     weights: trial -> its share of the ensemble, the largest first; families: trial -> its family
     scores: metric -> mean over the folds, calibrated; alone: the best single trial's score there, uncalibrated
     holdout: metric -> value on the held-out rows
@@ -49,6 +50,7 @@ class Exported:
     """
 
     folder: Path
+    metric: str
     weights: Mapping[str, float]
     families: Mapping[str, str]
     calibration: Calibration
@@ -107,10 +109,11 @@ def export_scorer(
         with _timed(seconds, "evaluation"):
             evaluation(checked.dataset, ensemble, held).to_parquet(folder.evaluation, index=False)
         told = {"event": "scorer", "members": dict(ensemble.weights), "holdout": dict(holdout)}
-        if (record.scorer_members, record.scorer) != (told["members"], told["holdout"]):
+        if (record.scorer_members, record.scorer) != (told["members"], told["holdout"]) or not record.scorer_is_current:
             journal.append({**told, "seconds": sum(seconds.values())})
     return Exported(
         folder=target,
+        metric=checked.metric.name,
         weights=ensemble.weights,
         families={name: record.trials[name].family for name in ensemble.weights},
         calibration=ensemble.calibration,
@@ -192,7 +195,7 @@ def _write(
 
 def _raw_holdout(manifest: Manifest, made: Path, checked: Checked, threads: int) -> np.ndarray:
     """(holdout rows,) or (holdout rows, classes), by the scorer as it was written."""
-    own = {member.class_.partition(":")[0] for member in manifest.members if member.class_}
+    own = {member.own_class.partition(":")[0] for member in manifest.members if member.own_class}
     scorer = open_scorer(made, trust=own)
     frame = checked.dataset.frame.iloc[checked.dataset.holdout]
     pieces = [frame.iloc[start : start + PIECE] for start in range(0, len(frame), PIECE)]

@@ -86,6 +86,7 @@ class SweepRecord:
     holdout: dict[str, float] = field(default_factory=dict)  # metric -> the winner's score on the held-out rows
     scorer: dict[str, float] = field(default_factory=dict)  # metric -> the exported scorer's score on those rows
     scorer_members: dict[str, float] = field(default_factory=dict)  # trial -> its share of that scorer
+    scorer_is_current: bool = False  # no trial has trained since it was made
     scored: int = 0  # times that an exported scorer was scored on them: once for each that differs
     touched: int = 0  # times that a winner was scored on them: once for each budget that was extended
     closed: str | None = None  # why the last driver ended; None: it runs, or was killed
@@ -151,6 +152,7 @@ class SweepRecord:
         scores = {metric: math.nan if score is None else score for metric, score in event["scores"].items()}
         folds = tuple(math.nan if score is None else score for score in event["folds"])
         rung = Rung(event["resource"], scores, folds)
+        self.scorer_is_current = False
         # A cohort that took up an older checkpoint trains some rungs again: what it says now counts.
         kept = tuple(earlier for earlier in trial.rungs if earlier.resource < rung.resource)
         self._change(
@@ -210,6 +212,7 @@ class SweepRecord:
 
     def _scorer(self, event: Event) -> None:
         self.scored += 1
+        self.scorer_is_current = True
         self.scorer_members = {self.trials[trial].trial: share for trial, share in event["members"].items()}
         self.scorer = {metric: math.nan if score is None else score for metric, score in event["holdout"].items()}
 

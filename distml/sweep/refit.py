@@ -60,9 +60,9 @@ class Refit:
         except Exception as error:  # a model's own code may raise anything
             first = f"{type(error).__name__}: {error}".splitlines()[0]
             raise DistmlError(f"{trial.trial} could not be trained on all rows: {first}") from error
-        self._note(trial, variant)
+        self._note(trial, variant, preprocessing)
         return Member(
-            trial=trial.trial, weight=weight, family=name, class_=self._checked.spec.family_specs[name].class_,
+            trial=trial.trial, weight=weight, family=name, own_class=self._checked.spec.family_specs[name].class_,
             params=_plain(params), seed=trial.seed, variant=asdict(variant),
             features=outline.features, cardinalities=outline.cardinalities, preprocessing=preprocessing,
             model=write_model(model, family.engine, name, trial.trial, self._folder),
@@ -82,11 +82,13 @@ class Refit:
             self._variants[variant] = name, whole
         return self._variants[variant]
 
-    def _note(self, trial: TrialRecord, variant: Variant) -> None:
+    def _note(self, trial: TrialRecord, variant: Variant, preprocessing: str) -> None:
         if trial.family in _HOLDS_ROWS:
             self.notes.append(f"the file of {trial.trial} ({trial.family}) {_HOLDS_ROWS[trial.family]}")
         if variant.landmarks is not None:
-            self.notes.append(f"the preprocessing of {trial.trial} holds {variant.landmarks} training rows as landmarks")
+            self.notes.append(
+                f"the preprocessing of {trial.trial} holds {variant.landmarks} training rows as landmarks"
+            )
 
 
 def _is_wide(engine: str) -> bool:

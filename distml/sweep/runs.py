@@ -47,10 +47,6 @@ class RunFolder:
         """The rows that the exported scorer was judged on, for reports (see export.evaluation)."""
         return self.path / "evaluation.parquet"
 
-    def predictions(self, trial: str) -> Path:
-        """A trial's validation predictions, in the order of the training rows."""
-        return self.path / "predictions" / f"{trial}.npy"
-
     @property
     def cohorts(self) -> Path:
         return self.path / "cohorts"
