@@ -43,6 +43,11 @@ class RunFolder:
         return self.path / "logs"
 
     @property
+    def evaluation(self) -> Path:
+        """The rows that the exported scorer was judged on, for reports (see export.evaluation)."""
+        return self.path / "evaluation.parquet"
+
+    @property
     def cohorts(self) -> Path:
         return self.path / "cohorts"
 

@@ -12,8 +12,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
-from distml.data.task import Outline
 from distml.errors import DistmlError
+from distml.models.probabilities import predicted
 from distml.training.cohort import Assignment, Member, RungResult, State
 from distml.training.failures import failure_of
 from distml.training.out_of_bag import OutOfBag
@@ -165,15 +165,6 @@ def validates_out_of_bag(assignment: Assignment, model: Any) -> bool:
     """Whether the rows left out of its bootstrap samples can validate this estimator."""
     growth = assignment.family.growth
     return growth is not None and growth.out_of_bag and bool(model.get_params(deep=False).get("bootstrap"))
-
-
-def predicted(model: Any, x: np.ndarray, outline: Outline) -> np.ndarray:
-    """(rows, classes) probabilities, with a column for a class that the training rows lacked too; or (rows,) values."""
-    if outline.task == "regression":
-        return np.asarray(model.predict(x))
-    probabilities = np.zeros((len(x), outline.classes))
-    probabilities[:, np.asarray(model.classes_, dtype=np.int64)] = model.predict_proba(x)
-    return probabilities
 
 
 def _is_on_gpu(model: Any) -> bool:
