@@ -160,7 +160,7 @@ class Driver:
         params = self._search.record.trials[order.members[0].trial].params
         cpus = self._checked.spec.resources_of(order.family).cpu
         start = self._start(order, self._variants.ref(family, params), cpus, placement)
-        start = replace(start, predictions=self._folder.predictions)
+        start = replace(start, predictions=self._folder.predictions.absolute())
         if family.engine != "network" or (order.family, placement.kind) in self._sized:
             return start
         self._sized.add((order.family, placement.kind))
@@ -174,7 +174,8 @@ class Driver:
             family=self._checked.families[order.family][0],
             evaluator=self._checked.evaluator,
             prepared=arrays,
-            checkpoint=self._folder.checkpoint(order.cohort),
+            # A process of Ray Tune has a working folder of its own.
+            checkpoint=self._folder.checkpoint(order.cohort).absolute(),
             threads=threads,
             device="cuda" if placement.on_gpu else "cpu",
             slot_mib=placement.memory_mib,
