@@ -47,7 +47,20 @@ def imported_by(modules, *arguments):
 def test_help_imports_nothing_heavy():
     imported, said = imported_by(["ray", "torch", "sklearn", "pandas", "numpy", "rich", "pydantic"], "--help")
     assert imported == "[]"
-    for command in ("sweep", "validate", "plan", "schema", "list", "status", "stop", "leaderboard", "show", "rerun", "export", "predict"):
+    for command in (
+        "sweep",
+        "validate",
+        "plan",
+        "schema",
+        "list",
+        "status",
+        "stop",
+        "leaderboard",
+        "show",
+        "rerun",
+        "export",
+        "predict",
+    ):
         assert f"  {command} " in said
 
 

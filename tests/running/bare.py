@@ -9,11 +9,12 @@ from tests.running.command import ROOT
 
 # What `distml predict` imports, and what that imports in turn.
 NEEDED = (
-    "distml", "numpy", "pandas", "pyarrow", "sklearn", "scipy", "torch", "skops", "safetensors", "typer", "rich", "pydantic",
-    "pydantic_core", "joblib", "cloudpickle", "threadpoolctl", "narwhals", "dateutil", "six", "pytz", "tzdata", "annotated_types",
-    "annotated_doc", "typing_extensions", "typing_inspection", "shellingham", "pygments", "markdown_it", "mdurl", "click",
-    "packaging", "prettytable", "wcwidth", "sympy", "mpmath", "networkx", "jinja2", "markupsafe", "filelock", "fsspec",
-    "functorch", "torchgen", "numpy.libs", "scipy.libs", "scikit_learn.libs", "pandas.libs", "xgboost", "xgboost_cpu.libs",
+    "distml", "numpy", "pandas", "pyarrow", "sklearn", "scipy", "torch", "skops", "safetensors", "typer", "rich",
+    "pydantic", "pydantic_core", "joblib", "cloudpickle", "threadpoolctl", "narwhals", "dateutil", "six", "tzdata",
+    "annotated_types", "annotated_doc", "typing_extensions", "typing_inspection", "shellingham", "pygments",
+    "markdown_it", "mdurl", "click", "packaging", "prettytable", "wcwidth", "sympy", "mpmath", "networkx", "jinja2",
+    "markupsafe", "filelock", "fsspec", "functorch", "torchgen", "numpy.libs", "scipy.libs", "scikit_learn.libs",
+    "pandas.libs", "xgboost", "xgboost_cpu.libs",
 )  # fmt: skip
 
 

@@ -66,4 +66,3 @@ def test_one_trial_another_folder_and_reasons(finished: Path, tmp_path: Path) ->
     (tmp_path / "two.csv").write_text("\n".join(pd.read_csv(GERMAN)[:2].to_csv(index=False).splitlines()))
     lines = predict(finished, str(tmp_path / "two.csv"), "--reasons", "2").splitlines()
     assert lines[0].endswith("problem,reason_1,reason_2") and len(lines) == 3
-

@@ -22,9 +22,7 @@ def test_reasons_add_up_to_the_distance_from_the_background(scorer: Scorer, germ
     assert list(told.columns) == [f"reason_{rank}" for rank in range(1, 21)]
     assert (told.iloc[2] == "").all()
     values = told.map(lambda text: float(text.rpartition(" ")[2]) if text else np.nan)
-    background = apply_kinds(
-        pd.read_parquet(scorer.folder / "background.parquet"), scorer.manifest.layout.kinds
-    )
+    background = apply_kinds(pd.read_parquet(scorer.folder / "background.parquet"), scorer.manifest.layout.kinds)
     distance = scorer.probability(frame) - scorer.probability(background).mean()
     np.testing.assert_allclose(values.sum(axis=1)[[0, 1, 3]], distance[[0, 1, 3]], atol=20 * 6e-5)
     assert (values.iloc[0].abs().diff().dropna() <= 0).all()

@@ -148,10 +148,15 @@ def test_more_classes_and_values(tmp_path: Path) -> None:
                              positive=None)  # fmt: skip
     made = export_scorer(write_trained(tmp_path / "runs", checked, trials))
     scored = open_scorer(made.folder).score(pd.read_csv(table))
-    assert list(scored.columns) == ["probability_long", "probability_medium", "probability_short", "decision", "problem"]
+    assert list(scored.columns) == [
+        "probability_long",
+        "probability_medium",
+        "probability_short",
+        "decision",
+        "problem",
+    ]
     assert made.calibration.method in ("temperature", "none") and made.threshold is None
-    shares = scored[[name for name in scored.columns if name.startswith("probability_")]].astype(float)
-    np.testing.assert_allclose(shares.sum(axis=1), 1, atol=2e-6)
+    np.testing.assert_allclose(scored[names].astype(float).sum(axis=1), 1, atol=2e-6)
 
     checked = checked_german("amounts", ["random-forest"], ("r2",), target="credit_amount", positive=None)
     made = export_scorer(write_trained(tmp_path / "runs", checked, [TRIALS[1]]))
