@@ -148,13 +148,8 @@ def test_more_classes_and_values(tmp_path: Path) -> None:
                              positive=None)  # fmt: skip
     made = export_scorer(write_trained(tmp_path / "runs", checked, trials))
     scored = open_scorer(made.folder).score(pd.read_csv(table))
-    assert list(scored.columns) == [
-        "probability_long",
-        "probability_medium",
-        "probability_short",
-        "decision",
-        "problem",
-    ]
+    names = ["probability_long", "probability_medium", "probability_short"]
+    assert list(scored.columns) == [*names, "decision", "problem"]
     assert made.calibration.method in ("temperature", "none") and made.threshold is None
     np.testing.assert_allclose(scored[names].astype(float).sum(axis=1), 1, atol=2e-6)
 
