@@ -20,6 +20,7 @@ from distml.data.table import file_sha256
 from distml.errors import DistmlError
 from distml.scorer.calibration import calibrated
 from distml.scorer.files import Calibration, Data, Manifest, Points, Threshold, columns_of
+from distml.scorer.onnx import check_installed
 from distml.scorer.opening import open_scorer
 from distml.scorer.reasons import background_of
 from distml.scorer.selection import as_evaluated
@@ -70,6 +71,7 @@ def export_scorer(
     *,
     single: bool = False,
     background: bool = True,
+    onnx: bool = False,
     checked: Checked | None = None,
     threads: int | None = None,
 ) -> Exported:
@@ -80,6 +82,7 @@ def export_scorer(
     output: the scorer's folder; by default runs/NAME/scorer
     trial: this one alone, instead of an ensemble; single: the sweep's best one alone
     background: whether made-up rows are stored, against which reasons are told
+    onnx: whether models are written as ONNX, too, where they convert and say the same
     checked: the sweep, where it was just checked
     threads: for the training of estimators; by default all cores that this process may use
 
@@ -87,6 +90,8 @@ def export_scorer(
         SweepHeldError: the sweep is running.
         DistmlError: no trial has a score, the table has changed since, a member fails on all rows, ...
     """
+    if onnx:
+        check_installed()
     seconds: dict[str, float] = {}
     threads = threads or len(os.sched_getaffinity(0))
     with folder.writer() as may_write, Journal(folder.journal, may_write) as journal:
@@ -99,7 +104,15 @@ def export_scorer(
             ensemble = choose_ensemble(folder, checked, record, trial, single)
         target = output or folder.path / "scorer"
         with new_folder(target) as made:
-            manifest = _write(checked, record, ensemble, made, threads, background, partial(_timed, seconds))
+            manifest = _write(
+                checked,
+                record,
+                ensemble,
+                made,
+                background,
+                Refit(checked, made, threads, onnx),
+                partial(_timed, seconds),
+            )
             with _timed(seconds, "holdout"):
                 held = _raw_holdout(manifest, made, checked, threads)
             holdout = _evaluated(checked, calibrated(ensemble.calibration, held))
@@ -155,13 +168,12 @@ def _write(
     record: SweepRecord,
     ensemble: Ensemble,
     made: Path,
-    threads: int,
     background: bool,
+    refit: Refit,
     timed: Callable[[str], AbstractContextManager[None]],
 ) -> Manifest:
     """Train the members and write the folder, all but the metrics."""
     dataset = checked.dataset
-    refit = Refit(checked, made, threads)
     members = []
     for trial, weight in ensemble.weights.items():
         with timed(f"training {trial}"):
