@@ -132,7 +132,7 @@ def sweep(
         from distml.sweep.reading import read_sweep
         from distml.sweep.run import run_sweep
 
-        spec = read_sweep(file, set_)
+        spec = read_sweep(file, [*set_, "export=false"] if no_export else set_)
         outcome = run_sweep(spec, runs=runs, address=address, fork=fork, watcher=seen, verbose=verbose)
     except KeyboardInterrupt:
         typer.echo(f"interrupted; go on with: {again}", err=True)
@@ -148,7 +148,7 @@ def sweep(
         typer.echo(detail.nothing(found), err=True)
         raise typer.Exit(1)
     _show(*detail.ended(found))
-    if outcome.state == "done" and spec.export and not no_export and not found.record.scorer_is_current:
+    if outcome.state == "done" and spec.export and not found.record.scorer_is_current:
         _make_scorer(found.folder, outcome)
     if outcome.state != "done":
         typer.echo(f"{outcome.state}; go on with: {again}", err=True)
