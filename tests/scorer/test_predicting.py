@@ -1,7 +1,6 @@
 """Tables scored: every row in its place, the same digits however it is read."""
 
 import io
-import os
 from pathlib import Path
 
 import numpy as np
@@ -127,7 +126,7 @@ def test_a_failure_leaves_no_half_file(made: Path, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("purpose\ncar\n")
     with pytest.raises(DistmlError):
         score_table(made, tmp_path / "t.csv", tmp_path / "out.csv", Choices())
-    assert os.listdir(tmp_path) == ["t.csv"]
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
 
 
 def test_numbers_that_stand_for_categories_read_as_they_were_learnt() -> None:
