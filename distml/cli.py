@@ -177,13 +177,15 @@ def plan(
 ) -> None:
     """Show what a sweep would do, and how long it takes."""
     from distml.report import planned
-    from distml.sweep.plan import make_plan
+    from distml.sweep.plan import make_plan, needs_so_far
     from distml.sweep.preflight import preflight
     from distml.sweep.reading import read_sweep
+    from distml.sweep.runs import RunFolder
     from distml.sweep.session import seen_from, this_machine
 
     checked = preflight(read_sweep(file, set_), runs)
-    made = make_plan(checked, seen_from(address) if address else this_machine())
+    needs = needs_so_far(RunFolder(runs, checked.spec.name))
+    made = make_plan(checked, seen_from(address) if address else this_machine(), needs)
     if as_ is Format.table:
         typer.echo("\n".join(planned.plan_lines(checked.resolved, checked.warnings, made)))
     elif as_ is Format.json:

@@ -1,6 +1,7 @@
 """`distml list` and `distml status`: which sweeps there are, how each stands, and what waits."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import RenderableType
@@ -9,12 +10,13 @@ from rich.text import Text
 from distml.errors import DistmlError
 from distml.report import text
 from distml.report.detail import failure_classes
-from distml.report.layout import Columns, Phrases
+from distml.report.layout import Columns, Facts, Phrases
 from distml.report.loaded import LoadedSweep
 from distml.report.screen import states
 from distml.sweep.records import ENDED, TrialRecord
 from distml.sweep.runs import RunFolder
 
+_SHARES = 8  # structures whose shares are told
 _NO_DRIVER = {
     "interrupted": "for a driver; this one was interrupted",
     "stopped": "for a driver; this one was stopped as asked",
@@ -70,6 +72,7 @@ def status_json(sweep: LoadedSweep) -> dict[str, Any]:
         "waiting": [{"trial": trial.trial, "family": trial.family, "why": why} for trial, why in _waiting(sweep)],
         "families_waiting": sweep.folder.waiting() if sweep.state == "running" else {},
         "families_stopped": record.families_stopped,
+        "shares": [_share(need) for need in record.needs.values()],
     }
 
 
@@ -89,6 +92,12 @@ def status_lines(sweep: LoadedSweep) -> list[RenderableType]:
         rows = [[text.UNKNOWN if row[head] is None else str(row[head]) for head in heads] for row in running]
         parts.append("")
         parts.append(Columns(heads, rows, right=("trials", "rung")))
+    shares = [_share(need) for need in record.needs.values()]
+    if shares:
+        parts.append("")
+        parts.append(Facts([(f"{one['family']} on {one['device']}", _said(one)) for one in shares[:_SHARES]]))
+        if len(shares) > _SHARES:
+            parts.append(Text(f"and {len(shares) - _SHARES:,} more structures that were measured"))
     waiting: dict[str, list[str]] = {}
     for trial, why in _waiting(sweep):
         waiting.setdefault(why, []).append(trial.trial)
@@ -101,6 +110,25 @@ def status_lines(sweep: LoadedSweep) -> list[RenderableType]:
         parts.append("")
         parts += [Text(f"{family} stopped: {reason}") for family, reason in record.families_stopped.items()]
     return parts
+
+
+def _share(need: Mapping[str, Any]) -> dict[str, Any]:
+    """What cohorts of one structure take of a class of device, and why."""
+    return {
+        "family": need["family"],
+        "structure": json.loads(need["structure"]),
+        "device": need["kind"],
+        "on_each": need["slots"],
+        "members": need["members"],
+        "memory_mib": need["memory_mib"],
+        "utilisation": need["utilisation"],
+        "reason": need["reason"],
+    }
+
+
+def _said(share: Mapping[str, Any]) -> str:
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in share["structure"].items()}
+    return share["reason"] + (f" ({text.parameters(values)})" if values else "")
 
 
 def _names(trials: Sequence[str]) -> str:

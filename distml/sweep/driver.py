@@ -14,6 +14,7 @@ import ray
 from distml.data.arrays import outline, prepare_whole
 from distml.data.variant import variant_from
 from distml.errors import DistmlError
+from distml.sweep.costs import measured
 from distml.sweep.holding import Holding
 from distml.sweep.journal import Journal, JournalFull
 from distml.sweep.params import split_params
@@ -76,6 +77,7 @@ class Driver:
         self._told: set[str] = set()  # families whose way of training the user has been told
         self._sized: set[tuple[str, str]] = set()  # family, kind of slot: a cohort has been asked what size is best
         self._looked = 0.0  # at the cluster
+        self._alone: dict[str, tuple[str, str, str]] = {}  # cohort with a device to itself -> family, structure, kind
         self._telemetry = Telemetry(folder, self._metric, has_gpus=bool(session.cluster.device_classes))
 
     def run(self) -> EndState:
@@ -125,6 +127,8 @@ class Driver:
         openings = [event for event in earlier if event["event"] == "opened"]
         self._changes = changes(openings[-1], opened) if openings else []
         search.resume([*earlier, opened])
+        for need in search.record.needs.values():
+            self._places.recall(dict(need))
         self._write([opened])
         return search
 
@@ -156,6 +160,9 @@ class Driver:
 
     def letter(self, order: CohortOrder, placement: Placement) -> Start:
         self._telemetry.begin()
+        self._alone.pop(order.cohort, None)
+        if self._places.held_whole(order.cohort):
+            self._alone[order.cohort] = order.family, order.structure, placement.kind
         family = self._checked.families[order.family][0]
         params = self._search.record.trials[order.members[0].trial].params
         cpus = self._checked.spec.resources_of(order.family).cpu
@@ -226,6 +233,7 @@ class Driver:
         costs = self._telemetry.costs()
         if costs:
             search.charge(costs)
+            self._learn(costs)
         if self._interrupted.is_set():
             self._stop = "interrupted"
             search.close()
@@ -243,6 +251,29 @@ class Driver:
         grace = max(_GRACE_SECONDS, _GRACE_SHARE * 60 * minutes)
         return "end cohorts" if self._elapsed() > 60 * minutes + grace else "go on"
 
+    def _learn(self, costs: Sequence[Mapping[str, Any]]) -> None:
+        """From what cohorts took of devices that they had to themselves to the shares of later ones."""
+        search = self._search
+        for cost in costs:
+            cohort = cost["cohort"]
+            if cohort not in self._alone:
+                continue
+            family, structure, kind = self._alone[cohort]
+            if search.is_grown(family, structure, kind, len(cost["trials"]), cohort):
+                self._places.learn(family, structure, kind, measured(cost))
+                if self._places.shared(family, structure, kind):
+                    search.retire(cohort)
+        self._note_needs()
+
+    def _note_needs(self) -> None:
+        events = self._places.take_events()
+        if not events:
+            return
+        self._search.note(events)
+        if self._watcher is not None:
+            for event in events:
+                self._watcher.notice(f"{event['family']}  {event['kind']}, {event['reason']}")
+
     def _look_around(self, search: Search) -> None:
         """See which nodes there are, and write down why families wait."""
         if time.monotonic() - self._looked < _LOOK_SECONDS:
@@ -250,7 +281,12 @@ class Driver:
         self._looked = time.monotonic()
         if not self._session.is_local:
             self._places.update(current_cluster())
-        why = {name: reason for name in search.waiting_families if (reason := self._places.why_waiting(name))}
+        self._note_needs()
+        why = {
+            name: reason
+            for name in search.waiting_families
+            if (reason := self._places.why_waiting(name, search.structure_waiting(name)))
+        }
         with contextlib.suppress(DistmlError):  # on a full disk `distml status` can wait
             self._folder.write_waiting(why)
 

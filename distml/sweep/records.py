@@ -82,6 +82,8 @@ class SweepRecord:
     cohorts: dict[str, CohortRecord] = field(default_factory=dict)
     openings: list[Event] = field(default_factory=list)  # one for each start of a driver
     families_stopped: dict[str, str] = field(default_factory=dict)  # family -> reason
+    # (family, structure, class of device) -> what its cohorts take of one, as it was last decided
+    needs: dict[tuple[str, str, str], Event] = field(default_factory=dict)
     winner: str | None = None
     holdout: dict[str, float] = field(default_factory=dict)  # metric -> the winner's score on the held-out rows
     touched: int = 0  # times that a winner was scored on them: once for each budget that was extended
@@ -194,6 +196,9 @@ class SweepRecord:
             attempts = self.trials[trial].attempts + 1
             self._change(trial, state="pending", attempts=attempts, failure=failure)
 
+    def _need(self, event: Event) -> None:
+        self.needs[event["family"], event["structure"], event["kind"]] = event
+
     def _family_stopped(self, event: Event) -> None:
         self.families_stopped[event["family"]] = event["reason"]
 
@@ -217,6 +222,7 @@ _HANDLERS = {
     "cost": SweepRecord._cost,
     "ended": SweepRecord._ended,
     "lost": SweepRecord._lost,
+    "need": SweepRecord._need,
     "family_stopped": SweepRecord._family_stopped,
     "closed": SweepRecord._closed,
     "winner": SweepRecord._winner,

@@ -8,7 +8,7 @@ from typing import Any
 
 from distml.errors import DistmlError
 from distml.models.metrics import Metric
-from distml.sweep.costs import cost_event, placed
+from distml.sweep.costs import cost_event, placed, with_own_peak
 from distml.sweep.gauges import Gauges, Standing
 from distml.sweep.holding import Holding
 from distml.sweep.nodes import CohortState, Scene, state_of
@@ -55,7 +55,10 @@ class Telemetry:
 
     def costs(self) -> list[dict[str, Any]]:
         """The journal's events on rungs whose cost has become known."""
-        return [cost_event(asked.cohort, asked.about, cost) for asked, cost in self._samplers.answers()]
+        return [
+            cost_event(asked.cohort, asked.about, with_own_peak(cost, asked.holding))
+            for asked, cost in self._samplers.answers()
+        ]
 
     def see(self, record: SweepRecord) -> None:
         """Take in how the sweep stands; for most calls the last look is recent enough."""

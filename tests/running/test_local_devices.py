@@ -41,3 +41,32 @@ def test_slices_are_handed_out_one_by_one_and_none_to_who_asked_for_none(
         "no slice here is '9g.99gb'"
         in distml(tmp_path, "plan", str(file), "--set", "families.whole.resources.gpu=mig:9g.99gb", expect=2).stderr
     )
+
+
+@pytest.mark.long
+def test_auto_measures_the_first_cohort_and_gives_later_ones_the_share_that_follows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy = ["utilisation 0:20", "used 0:2048", "power 0:150"]
+    machine(tmp_path, monkeypatch, rtx_3090("GPU-3090", *busy))
+    space = {"strength": {"low": 0.0, "high": 1.0}, "seconds": 0.8}
+    mine = {"class": "tests.running.models:Diary", "space": space, "resources": {"gpu": "auto"}}
+    file = sweep_file(tmp_path, families={"mine": mine}, split={"folds": 1}, budget={"trials": 20})
+    planned = distml(tmp_path, "plan", str(file)).stdout
+    assert (
+        "1 x rtx-3090: 1 at once; 1 on each until the first cohort of a structure is measured, then up to 6" in planned
+    )
+    (tmp_path / "diary.txt").unlink()
+    shown = distml(tmp_path, "sweep", str(file))
+    events = read(tmp_path / "runs" / "quick" / "journal.jsonl")
+    (need,) = [event for event in events if event["event"] == "need"]
+    assert need["memory_mib"] == 2048 and 0.2 <= need["utilisation"] < 0.4 and need["slots"] in (3, 4)
+    assert f"mine  rtx-3090, {need['reason']}" in shown.stdout
+    slots = [event["slot"].split(" on ")[0] for event in events
+             if event["event"] == "cohort" and " on " in event.get("slot", "")]  # fmt: skip
+    share = 10_000 // need["slots"] / 10_000
+    assert slots[0] == "rtx-3090" and slots[1:] and set(slots[1:]) == {f"{share:g} of rtx-3090"}
+    assert {line.split()[5] for line in diary(tmp_path)} == {"GPU-3090"}
+    status = distml(tmp_path, "status", "quick").stdout
+    assert f"mine on rtx-3090 {need['reason']}" in " ".join(status.split())
+    assert f"rtx-3090 as measured: {need['reason']}" in distml(tmp_path, "plan", str(file)).stdout

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -106,7 +107,8 @@ class CohortTrainable(tune.Trainable):
         """What it held since it was last asked; between two rungs too, when it waits for the driver's word."""
         devices, share = visible_devices(os.environ.get("CUDA_VISIBLE_DEVICES"), self._gpus)
         start, self._since = self._since, time.time()
-        return Holding(ray.get_runtime_context().get_node_id(), devices, share, start, self._since, os.getpid())
+        node = ray.get_runtime_context().get_node_id()
+        return Holding(node, devices, share, start, self._since, os.getpid(), _peak_mib() if devices else None)
 
     def cleanup(self) -> None:
         self._cohort = None  # its checkpoint stays: whether it is needed again, the driver knows
@@ -124,6 +126,7 @@ class CohortTrainable(tune.Trainable):
             whole=prepared.whole, device=start.device, threads=start.threads,
         )  # fmt: skip
         self._checkpoint = start.checkpoint
+        _forget_peak()  # of the cohort that this process had before
         allowed_mib = _hold(start)
         for member in start.order.members:  # the first that can be built shows how all of them train
             try:
@@ -140,6 +143,7 @@ class CohortTrainable(tune.Trainable):
             from distml.training.sizing import size_cohort
 
             sizing = size_cohort(assignment, member.params, start.most, allowed_mib)
+            _forget_peak()  # of the probes
             self._news = News(f"{reason}; {sizing.reason}", _place(), sizing.members)
         held = self._take_up(start) if start.order.resumed and start.checkpoint.is_file() else []
         self._cohort.admit([member for trial, member in self._members.items() if trial not in held])
@@ -184,6 +188,28 @@ def _hold(start: Start) -> float | None:
     from distml.sweep.tune.cap import hold_to
 
     return hold_to(start.slot_mib)
+
+
+def _peak_mib() -> float | None:
+    """What this process took of its GPU at most; None where it is not torch that knows."""
+    if not _uses_cuda():
+        return None
+    from distml.sweep.tune.cap import peak_mib
+
+    return peak_mib()
+
+
+def _forget_peak() -> None:
+    if _uses_cuda():
+        from distml.sweep.tune.cap import forget_peak
+
+        forget_peak()
+
+
+def _uses_cuda() -> bool:
+    """Whether torch is at work on a GPU here; to ask loads neither."""
+    torch = sys.modules.get("torch")
+    return torch is not None and torch.cuda.is_initialized()
 
 
 def _placed(result: RungResult) -> RungResult:
