@@ -1,5 +1,6 @@
 """Models for tests of running sweeps: they say what they do in a file, take their time, fail on demand."""
 
+import json
 import os
 import time
 from pathlib import Path
@@ -26,6 +27,10 @@ class Diary(ClassifierMixin, BaseEstimator):
             with Path(diary).open("a") as file:
                 sees = os.environ.get("CUDA_VISIBLE_DEVICES", "all")
                 file.write(f"{os.getpid()} {self.random_state} {self.strength} {began} {time.time()} {sees}\n")
+        told = os.environ.get("DISTML_TEST_ENVIRONMENT")
+        if told:
+            with Path(told).open("a") as file:
+                file.write(json.dumps({k: v for k, v in os.environ.items() if k.startswith("CUDA_")}) + "\n")
         if self.mood == "broken":
             raise KeyError("no such thing")
         if self.mood == "hungry":

@@ -14,6 +14,7 @@ from ray import tune
 from ray._private.worker import _changeproctitle
 
 from distml.data.task import FoldArrays, Outline
+from distml.hardware.mps import PIPES, client_limits
 from distml.models.family import Family
 from distml.models.metrics import Evaluator
 from distml.sweep.cluster import NODE_VARIABLE
@@ -126,6 +127,7 @@ class CohortTrainable(tune.Trainable):
             whole=prepared.whole, device=start.device, threads=start.threads,
         )  # fmt: skip
         self._checkpoint = start.checkpoint
+        _limit_in_mps(self._gpus, start.slot_mib)
         _forget_peak()  # of the cohort that this process had before
         allowed_mib = _hold(start)
         for member in start.order.members:  # the first that can be built shows how all of them train
@@ -179,6 +181,13 @@ class CohortTrainable(tune.Trainable):
             return _failed(names, error)
         self._members |= {member.trial: member for member in reply.admit}
         return []
+
+
+def _limit_in_mps(share: float, slot_mib: int | None) -> None:
+    """Where this node has MPS, hold this process to its share of a card. CUDA reads it when it starts, which is now at
+    the earliest; a process that serves several cohorts has had the same share from its first."""
+    if PIPES in os.environ and 0 < share < 1:
+        os.environ.update(client_limits(share, slot_mib))
 
 
 def _hold(start: Start) -> float | None:
