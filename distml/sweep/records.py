@@ -1,5 +1,6 @@
 """What is known of a sweep and its trials: the journal's events, folded."""
 
+import heapq
 import math
 import statistics
 from collections import Counter
@@ -258,6 +259,19 @@ def best_trial(record: SweepRecord, metric: str, greater_is_better: bool) -> Tri
         if trial.state in ("finished", "stopped") and trial.score(metric) is not None
     )
     return min(scored, key=lambda trial: _rank(trial, metric, greater_is_better), default=None)
+
+
+def foremost(
+    record: SweepRecord, metric: str, greater_is_better: bool, *, ended: int, running: int
+) -> list[TrialRecord]:
+    """The first of the leaderboard among those that ended with a score, and among those that run: so many of each."""
+
+    def first(trials: Iterable[TrialRecord], count: int) -> list[TrialRecord]:
+        return heapq.nsmallest(count, trials, key=lambda trial: _rank(trial, metric, greater_is_better))
+
+    trials = record.trials.values()
+    done = (one for one in trials if one.state in ("finished", "stopped") and one.score(metric) is not None)
+    return [*first(done, ended), *first((one for one in trials if one.state == "running"), running)]
 
 
 def _rank(trial: TrialRecord, metric: str, greater_is_better: bool) -> tuple[int, bool, float, int]:
