@@ -1,6 +1,7 @@
 """`distml list` and `distml status`: which sweeps there are, how each stands, and what waits."""
 
 import json
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from distml.report.detail import failure_classes
 from distml.report.layout import Columns, Facts, Phrases
 from distml.report.loaded import LoadedSweep
 from distml.report.screen import states
+from distml.sweep.journal import read
+from distml.sweep.pace import Pace, next_to_end
 from distml.sweep.records import ENDED, TrialRecord
 from distml.sweep.runs import RunFolder
 
@@ -71,6 +74,10 @@ def status_json(sweep: LoadedSweep) -> dict[str, Any]:
         "cohorts": [_cohort(sweep, members) for members in _running(sweep)],
         "waiting": [{"trial": trial.trial, "family": trial.family, "why": why} for trial, why in _waiting(sweep)],
         "families_waiting": sweep.folder.waiting() if sweep.state == "running" else {},
+        "next_to_end": {
+            family: {"trial": trial, "seconds": seconds}
+            for family, (trial, seconds) in _next_to_end(sweep, time.time()).items()
+        },
         "families_stopped": record.families_stopped,
         "shares": [_share(need) for need in record.needs.values()],
     }
@@ -98,11 +105,15 @@ def status_lines(sweep: LoadedSweep) -> list[RenderableType]:
         parts.append(Facts([(f"{one['family']} on {one['device']}", _said(one)) for one in shares[:_SHARES]]))
         if len(shares) > _SHARES:
             parts.append(Text(f"and {len(shares) - _SHARES:,} more structures that were measured"))
-    waiting: dict[str, list[str]] = {}
+    ends = {
+        family: f" ({trial} ends in about {text.roughly(seconds)})"
+        for family, (trial, seconds) in _next_to_end(sweep, time.time()).items()
+    }
+    waiting: dict[tuple[str, str], list[str]] = {}
     for trial, why in _waiting(sweep):
-        waiting.setdefault(why, []).append(trial.trial)
-    named = [[_names(trials), f"waiting {why}"] for why, trials in waiting.items()]
-    named += [[family, f"waiting {why}"] for family, why in _idle(sweep).items()]
+        waiting.setdefault((why, ends.get(trial.family, "")), []).append(trial.trial)
+    named = [[_names(trials), f"waiting {why}{end}"] for (why, end), trials in waiting.items()]
+    named += [[family, f"waiting {why}{ends.get(family, '')}"] for family, why in _idle(sweep).items()]
     if named:
         parts.append("")
         parts.append(Columns(["", ""], named))
@@ -175,6 +186,21 @@ def _waiting(sweep: LoadedSweep) -> list[tuple[TrialRecord, str]]:
             why = reasons.get(trial.family) or f"for a free slot; {slots} running"
         found.append((trial, why))
     return found
+
+
+def _next_to_end(sweep: LoadedSweep, now: float) -> dict[str, tuple[str, float]]:
+    """For each family that waits: the trial after which a slot that it could use is free, unless others of the family
+    which holds it follow; and in how many seconds that ends. Families of which it cannot be said are left out."""
+    behind = sweep.folder.behind() if sweep.state == "running" else {}
+    if not any(behind.values()):
+        return {}
+    pace = Pace(read(sweep.folder.journal))
+    running = {members[0].cohort: [trial.trial for trial in members] for members in _running(sweep)}
+    found = {
+        family: next_to_end(pace, [running[cohort] for cohort in cohorts if cohort in running], now)
+        for family, cohorts in behind.items()
+    }
+    return {family: end for family, end in found.items() if end is not None}
 
 
 def _idle(sweep: LoadedSweep) -> dict[str, str]:

@@ -44,6 +44,7 @@ _GRACE_SECONDS = 5.0  # for running rungs to end when the time is up; at least, 
 _GRACE_SHARE = 0.05
 _FULL_DISK_SECONDS = 5.0
 _LOOK_SECONDS = 2.0  # between two looks at the cluster
+_BEHIND = 100  # cohorts that are named as those that a family waits behind
 
 
 class Driver:
@@ -282,13 +283,14 @@ class Driver:
         if not self._session.is_local:
             self._places.update(current_cluster())
         self._note_needs()
-        why = {
-            name: reason
-            for name in search.waiting_families
-            if (reason := self._places.why_waiting(name, search.structure_waiting(name)))
-        }
+        why, behind = {}, {}
+        for name in search.waiting_families:
+            structure = search.structure_waiting(name)
+            reason = self._places.why_waiting(name, structure)
+            if reason is not None:
+                why[name], behind[name] = reason, self._places.behind(name, structure or "")[:_BEHIND]
         with contextlib.suppress(DistmlError):  # on a full disk `distml status` can wait
-            self._folder.write_waiting(why)
+            self._folder.write_waiting(why, behind)
 
     def _show(self, search: Search, force: bool = False) -> None:
         now = time.monotonic()
