@@ -58,5 +58,5 @@ def test_of_several_cohorts_the_one_that_ends_first_with_its_last_trial() -> Non
     ]
     pace = Pace(events)
     assert next_to_end(pace, [["a", "b"], ["b", "c"]], 110.0) == ("b", 79.0)
-    assert next_to_end(pace, [["a"], ["b", "d"]], 110.0) == ("a", 86.0)  # of d nothing is known
+    assert next_to_end(pace, [["a"], ["b", "d"]], 110.0) == ("a", 84.0)  # of d nothing is known
     assert next_to_end(pace, [["d"], []], 110.0) is None
