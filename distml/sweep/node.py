@@ -23,6 +23,7 @@ from distml.hardware import mps
 from distml.hardware.devices import device_classes, list_devices
 from distml.hardware.parts import Part, narrowed, parts_of
 from distml.sweep.cluster import NODE_VARIABLE, class_of, is_slice, labels_of
+from distml.sweep.mismatch import version_mismatch
 from distml.training.processor import openblas_environment
 
 LOOPBACK = "127.0.0.1"
@@ -314,7 +315,10 @@ def _wait_until_up(one: Started, process: "subprocess.Popen[bytes]") -> None:
 
 
 def _cause(said: str) -> str:
-    """The last line of an exception or of Ray's complaint."""
+    """What Ray says of versions, else the last line of an exception or of its complaint."""
+    mismatch = version_mismatch(said)
+    if mismatch is not None:
+        return mismatch
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     errors = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b", line)]
     return (errors or lines or ["it said nothing"])[-1]
