@@ -254,3 +254,26 @@ def test_mig_that_was_changed_and_storage_that_is_not_shared_are_said_before_any
         cluster.distml("node", "stop", "--name", "alone")
     assert "runs/changed is not the same folder on alone: choose one that all machines share" in said
     assert not (cluster.folder / "runs" / "changed" / "journal.jsonl").read_text()
+
+
+def test_the_tour_shows_all_there_is_to_see_of_a_sweep(cluster: Running) -> None:
+    tour = [sys.executable, str(ROOT / "cluster" / "local" / "mixed.py"), "tour", f"--folder={cluster.folder / 'tour'}"]
+    (cluster.folder / "tour").mkdir()
+    ports = [f"--port={cluster.address.split(':')[1]}", f"--dashboard-port={cluster.dashboard.split(':')[2]}"]
+    done = subprocess.run(
+        [*tour, *ports], cwd=ROOT, env=cluster.environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    shown = done.stdout
+    assert [line.split()[2] for line in shown.splitlines() if line.startswith("$ distml ")] == [
+        "devices", "plan", "status", "top", "stop",
+    ]  # fmt: skip
+    assert "7 nodes alive" in shown and "holdout (200 rows, touched once)" in shown
+    top = shown[shown.index("$ distml top") :]
+    assert {line.split()[0] for line in top.splitlines()[2:] if re.match(r"(a100|cpu|head|ws-3090)  ", line)} == {
+        "a100", "cpu", "head", "ws-3090",
+    }  # fmt: skip
+    if shutil.which("prometheus"):
+        for figure in ("score", "gpu_seconds", "energy_joules"):
+            asked = shown[shown.index(f"ray_distml_trial_{figure}") :].splitlines()[1:3]
+            assert all(re.match(r"  t\d{4} +[a-z-]+ +\d+\.\d{4}$", line) for line in asked), asked
