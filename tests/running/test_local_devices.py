@@ -7,7 +7,8 @@ import pytest
 
 from distml.sweep.journal import read
 from tests.hardware.standin import DRIVER, Card, a100, build, rtx_3090
-from tests.running.command import diary, distml, rows, sweep_file
+from tests.running.command import diary, distml, rows, start, sweep_file
+from tests.running.test_stopping import wait_for
 
 
 def machine(folder: Path, monkeypatch: pytest.MonkeyPatch, *cards: Card) -> None:
@@ -73,3 +74,25 @@ def test_auto_measures_the_first_cohort_and_later_ones_take_the_share_that_follo
     status = distml(tmp_path, "status", "quick").stdout
     assert f"mine on rtx-3090 {needs[-1]['reason']}" in " ".join(status.split())
     assert f"rtx-3090 as measured: {needs[-1]['reason']}" in distml(tmp_path, "plan", str(file)).stdout
+
+
+@pytest.mark.long
+def test_mig_that_is_changed_under_a_sweep_ends_it_in_a_line_and_the_same_command_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine(tmp_path, monkeypatch, a100("GPU-a100", {0: "3g.20gb", 1: "3g.20gb"}))
+    space = {"strength": {"low": 0.0, "high": 1.0}, "seconds": 0.2, "mood": "deadly"}  # each trial a cohort of its own
+    mine = {"class": "tests.running.models:Diary", "space": space, "resources": {"gpu": "mig:any"}}
+    file = sweep_file(tmp_path, families={"mine": mine}, split={"folds": 1}, budget={"trials": 6})
+    process = start(tmp_path, "sweep", str(file))
+    try:
+        wait_for(lambda: diary(tmp_path))
+        machine(tmp_path, monkeypatch, a100("GPU-a100", {2: "2g.10gb", 3: "2g.10gb"}))
+        _, err = process.communicate(timeout=120)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 2
+    assert "has no longer MIG-a100-" in err and "was MIG changed since Ray was started there?" in err
+    assert "Traceback" not in err
+    assert distml(tmp_path, "list").stdout.splitlines()[1].split()[:2] == ["quick", "interrupted"]

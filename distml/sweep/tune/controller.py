@@ -17,7 +17,7 @@ from distml.sweep.holding import Holding
 from distml.sweep.places import Placement, Places
 from distml.sweep.search import CohortOrder, Search
 from distml.sweep.tune.desk import Desk
-from distml.sweep.tune.worker import CohortTrainable, News, Start
+from distml.sweep.tune.worker import CohortTrainable, DeviceGoneError, News, Start
 from distml.training.cohort import Failure, FailureClass, RungResult
 from distml.training.failures import failure_of
 
@@ -309,6 +309,9 @@ class CohortRun:
         return False
 
     def _on_lost(self, cohort: str, error: Exception | None) -> None:
+        cause = getattr(error, "cause", None) or error
+        if isinstance(cause, DeviceGoneError):  # Ray would hand it out again and again
+            raise DistmlError(str(cause))
         if not self.desk.is_alive(_DESK_SECONDS):
             self.desk = Desk()
         self.desk.close(cohort)

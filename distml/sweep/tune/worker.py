@@ -14,11 +14,12 @@ from ray import tune
 from ray._private.worker import _changeproctitle
 
 from distml.data.task import FoldArrays, Outline
+from distml.hardware.devices import list_devices
 from distml.hardware.mps import PIPES, client_limits
 from distml.models.family import Family
 from distml.models.metrics import Evaluator
 from distml.sweep.cluster import NODE_VARIABLE
-from distml.sweep.holding import Holding, visible_devices
+from distml.sweep.holding import Holding, find_device, visible_devices
 from distml.sweep.search import CohortOrder, Reply
 from distml.sweep.tune.desk import Desk
 from distml.training.cohort import Assignment, Cohort, Member, RungResult
@@ -58,6 +59,10 @@ class News:
     size: int | None = None  # members that train best together, where that was measured
 
 
+class DeviceGoneError(Exception):
+    """The device that Ray handed out is not there any more; no trial's fault."""
+
+
 class CohortTrainable(tune.Trainable):
     """One Ray Tune iteration is one rung of one cohort; the process serves many cohorts (`reuse_actors`)."""
 
@@ -87,6 +92,8 @@ class CohortTrainable(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         letter: Start | Reply = self._desk.take(self._name)
+        if isinstance(letter, Start) and self._gpus:
+            _check_device()
         self._rung += 1
         self._since = self._since or time.time()
         refused: list[RungResult] = []
@@ -181,6 +188,19 @@ class CohortTrainable(tune.Trainable):
             return _failed(names, error)
         self._members |= {member.trial: member for member in reply.admit}
         return []
+
+
+def _check_device() -> None:
+    """Raise DeviceGoneError where NVML knows no device that this process was given: CUDA's own words for it are
+    'no device', or none, where a library goes on without one."""
+    inventory = list_devices()
+    visible, _ = visible_devices(os.environ.get("CUDA_VISIBLE_DEVICES"), 1)
+    gone = [one for one in visible if find_device(one, inventory) is None]
+    if gone and inventory.devices and not inventory.faults:
+        raise DeviceGoneError(
+            f"{_node()} has no longer {', '.join(gone)}: was MIG changed since Ray was started there? "
+            "Start its node anew (distml node stop, distml node start); the same command then goes on"
+        )
 
 
 def _limit_in_mps(share: float, slot_mib: int | None) -> None:
