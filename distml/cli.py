@@ -196,13 +196,15 @@ def plan(
 ) -> None:
     """Show what a sweep would do, and how long it takes."""
     from distml.report import planned
-    from distml.sweep.plan import make_plan
+    from distml.sweep.plan import make_plan, needs_so_far
     from distml.sweep.preflight import preflight
     from distml.sweep.reading import read_sweep
+    from distml.sweep.runs import RunFolder
     from distml.sweep.session import seen_from, this_machine
 
     checked = preflight(read_sweep(file, set_), runs)
-    made = make_plan(checked, seen_from(address) if address else this_machine())
+    needs = needs_so_far(RunFolder(runs, checked.spec.name))
+    made = make_plan(checked, seen_from(address) if address else this_machine(), needs)
     if as_ is Format.table:
         typer.echo("\n".join(planned.plan_lines(checked.resolved, checked.warnings, made)))
     elif as_ is Format.json:
@@ -516,6 +518,9 @@ def node_start(
     ] = None,
     name: NodeName = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print the commands, start nothing")] = False,
+    mps: Annotated[
+        bool, typer.Option("--mps", help="let processes that share a whole card compute at once, by NVIDIA's MPS")
+    ] = False,
     block: Annotated[bool, typer.Option("--block", help="stay, and end the node with this process")] = False,
 ) -> None:
     """Start one raylet for each class of device of this machine."""
@@ -525,12 +530,14 @@ def node_start(
         raise DistmlError("give either --head, to begin a cluster here, or --address HOST:PORT, to join one")
     asked = nodes.Request(
         address=address, host=host, port=port, dashboard_host=dashboard_host, dashboard_port=dashboard_port,
+        mps=mps,
         **({"name": name} if name else {}),
     )  # fmt: skip
     nodes.check(asked)
     parts = nodes.parts_here(cpus)
     if dry_run:
-        typer.echo("\n".join(map(str, nodes.commands(asked, parts, nodes.memory_here()))))
+        starts = [*nodes.daemon_commands(asked, parts), *map(str, nodes.commands(asked, parts, nodes.memory_here()))]
+        typer.echo("\n".join(starts))
         return
     started = nodes.start(asked, parts)
     for line in nodes.said(asked, parts):

@@ -14,6 +14,7 @@ import ray
 from distml.data.arrays import outline, prepare_whole
 from distml.data.variant import variant_from
 from distml.errors import DistmlError
+from distml.sweep.costs import measured
 from distml.sweep.ending import SHARE, ending_seconds, likely_members, refit_seconds
 from distml.sweep.holding import Holding
 from distml.sweep.journal import Journal, JournalFull
@@ -45,6 +46,7 @@ _GRACE_SHARE = 0.05
 _GRACE_MOST = 0.25  # however short the budget is
 _FULL_DISK_SECONDS = 5.0
 _LOOK_SECONDS = 2.0  # between two looks at the cluster
+_BEHIND = 100  # cohorts that are named as those that a family waits behind
 
 
 class Driver:
@@ -79,6 +81,7 @@ class Driver:
         self._sized: set[tuple[str, str]] = set()  # family, kind of slot: a cohort has been asked what size is best
         self._looked = 0.0  # at the cluster
         self._ending, self._estimate_next = 0.0, 0.0  # seconds kept for the end; when they are estimated again
+        self._alone: dict[str, tuple[str, str, str]] = {}  # cohort with a device to itself -> family, structure, kind
         self._telemetry = Telemetry(folder, self._metric, has_gpus=bool(session.cluster.device_classes))
 
     def run(self) -> EndState:
@@ -128,6 +131,8 @@ class Driver:
         openings = [event for event in earlier if event["event"] == "opened"]
         self._changes = changes(openings[-1], opened) if openings else []
         search.resume([*earlier, opened])
+        for need in search.record.needs.values():
+            self._places.recall(dict(need))
         self._write([opened])
         return search
 
@@ -159,6 +164,9 @@ class Driver:
 
     def letter(self, order: CohortOrder, placement: Placement) -> Start:
         self._telemetry.begin()
+        self._alone.pop(order.cohort, None)
+        if self._places.held_whole(order.cohort):
+            self._alone[order.cohort] = order.family, order.structure, placement.kind
         family = self._checked.families[order.family][0]
         params = self._search.record.trials[order.members[0].trial].params
         cpus = self._checked.spec.resources_of(order.family).cpu
@@ -231,6 +239,7 @@ class Driver:
         costs = self._telemetry.costs()
         if costs:
             search.charge(costs)
+            self._learn(costs)
         if self._interrupted.is_set():
             self._stop = "interrupted"
             search.close()
@@ -270,6 +279,29 @@ class Driver:
         out_of_bag = scores_out_of_bag(family, variant, self._checked.spec)
         return refit_seconds(trial.seconds, len(self._checked.dataset.folds), family.engine == "network", out_of_bag)
 
+    def _learn(self, costs: Sequence[Mapping[str, Any]]) -> None:
+        """From what cohorts took of devices that they had to themselves to the shares of later ones."""
+        search = self._search
+        for cost in costs:
+            cohort = cost["cohort"]
+            if cohort not in self._alone:
+                continue
+            family, structure, kind = self._alone[cohort]
+            if search.is_grown(family, structure, kind, len(cost["trials"]), cohort):
+                self._places.learn(family, structure, kind, measured(cost))
+                if self._places.shared(family, structure, kind):
+                    search.retire(cohort)
+        self._note_needs()
+
+    def _note_needs(self) -> None:
+        events = self._places.take_events()
+        if not events:
+            return
+        self._search.note(events)
+        if self._watcher is not None:
+            for event in events:
+                self._watcher.notice(f"{event['family']}  {event['kind']}, {event['reason']}")
+
     def _look_around(self, search: Search) -> None:
         """See which nodes there are, and write down why families wait."""
         if time.monotonic() - self._looked < _LOOK_SECONDS:
@@ -277,9 +309,15 @@ class Driver:
         self._looked = time.monotonic()
         if not self._session.is_local:
             self._places.update(current_cluster())
-        why = {name: reason for name in search.waiting_families if (reason := self._places.why_waiting(name))}
+        self._note_needs()
+        why, behind = {}, {}
+        for name in search.waiting_families:
+            structure = search.structure_waiting(name)
+            reason = self._places.why_waiting(name, structure)
+            if reason is not None:
+                why[name], behind[name] = reason, self._places.behind(name, structure or "")[:_BEHIND]
         with contextlib.suppress(DistmlError):  # on a full disk `distml status` can wait
-            self._folder.write_waiting(why)
+            self._folder.write_waiting(why, behind)
 
     def _show(self, search: Search, force: bool = False) -> None:
         now = time.monotonic()

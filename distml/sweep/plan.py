@@ -2,7 +2,9 @@
 
 import math
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -12,17 +14,21 @@ from distml.data.variant import variant_from
 from distml.models.family import Family
 from distml.models.space import Choice, Domain, Fixed, Space, Value
 from distml.sweep.cluster import Cluster
+from distml.sweep.journal import read
 from distml.sweep.params import PREPROCESSING, split_params
 from distml.sweep.parts import family_plans, full_size
 from distml.sweep.places import Places
 from distml.sweep.preflight import Checked
+from distml.sweep.records import replay
 from distml.sweep.resources import check_resources, wishes
+from distml.sweep.runs import RunFolder
 from distml.sweep.search import FamilyPlan
 from distml.sweep.wish import Wish, share
 from distml.training.cohort import Assignment, Member
 from distml.training.start import start_cohort
 
 _PILOT_ROWS = 2000
+_MEASURED = 5  # structures whose shares are told
 
 
 @dataclass(frozen=True)
@@ -44,8 +50,15 @@ class Plan:
     basis: str  # what the estimate rests on
 
 
-def make_plan(checked: Checked, cluster: Cluster) -> Plan:
+def needs_so_far(folder: RunFolder) -> tuple[Mapping[str, Any], ...]:
+    """What this sweep's cohorts turned out to take of devices, where it was begun before; the journal's events."""
+    return tuple(replay(read(folder.journal)).needs.values()) if folder.journal.is_file() else ()
+
+
+def make_plan(checked: Checked, cluster: Cluster, needs: Sequence[Mapping[str, Any]] = ()) -> Plan:
     """Plan a sweep for a cluster; trains one small piece of each family for the estimate.
+
+    needs: what is known of its cohorts, from `needs_so_far`.
 
     Raises:
         MistakesError: it asks for what no node has.
@@ -58,7 +71,8 @@ def make_plan(checked: Checked, cluster: Cluster) -> Plan:
     for plan, (family, space) in zip(plans, checked.families.values(), strict=True):
         wish = asked[plan.name]
         where = f"{wish.cpus} CPU{'s' * (wish.cpus != 1)}{f' and {_gpu(wish)}' if wish.any_gpu else ''} each"
-        lines.append(PlanLine(plan.name, plan.quota, f"{_how(family, plan, space)}, {where}", _places(wish, cluster)))
+        found = _places(wish, cluster) + _measured(plan.name, wish, needs)
+        lines.append(PlanLine(plan.name, plan.quota, f"{_how(family, plan, space)}, {where}", found))
         if plan.quota is not None:
             work += plan.quota * _pilot_seconds(checked, family, space, plan)
     by_trials = work / max(1, cluster.cpus) if all(plan.quota is not None for plan in plans) else None
@@ -88,6 +102,16 @@ def _places(wish: Wish, cluster: Cluster) -> tuple[str, ...]:
             text += f"; {wish.cpus} of the {cpus} CPUs beside them for each, start the node with more --cpus"
         lines.append(text)
     return tuple(lines)
+
+
+def _measured(family: str, wish: Wish, needs: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The shares that cohorts take by now, as was measured."""
+    if wish.gpu != "auto":
+        return ()
+    own = [need for need in needs if need["family"] == family]
+    told = [f"{need['kind']} as measured: {need['reason']}" for need in own[:_MEASURED]]
+    more = len(own) - len(told)
+    return (*told, *([f"and {more} more structures that were measured"] if more else []))
 
 
 def structures(family: Family, space: Space) -> float:
