@@ -46,6 +46,20 @@ class RunFolder:
     def cohorts(self) -> Path:
         return self.path / "cohorts"
 
+    @property
+    def scorer(self) -> Path:
+        """What `distml export` leaves to deploy."""
+        return self.path / "scorer"
+
+    @property
+    def evaluation(self) -> Path:
+        """The exported scorer's predictions for rows it was not trained on."""
+        return self.path / "evaluation.parquet"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
     def checkpoint(self, cohort: str) -> Path:
         """What a cohort needs to go on from its last rung."""
         return self.cohorts / cohort

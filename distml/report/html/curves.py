@@ -6,6 +6,7 @@ from typing import Any
 
 from plotly.graph_objects import Figure, Scatter
 
+from distml.models.registry import find_family
 from distml.report import text
 from distml.report.html.drawing import drawn, faint
 from distml.report.loaded import LoadedSweep
@@ -33,7 +34,7 @@ def learning_curves(sweep: LoadedSweep) -> Section:
             f"curves-{family}",
             f"{family}: {sweep.metric} at each rung",
             f"{text.count(len(members), 'trial')} with more than one rung; drawn: {which}.",
-            curves(best, others, sweep.metric),
+            curves(best, others, sweep.metric, _resource(family)),
             wide=True,
         )
     alone = len(sweep.record.trials) - len(curved)
@@ -52,8 +53,8 @@ def chosen(trials: Sequence[TrialRecord], most: int = MOST) -> tuple[list[TrialR
     return best, others
 
 
-def curves(best: Sequence[TrialRecord], others: Sequence[TrialRecord], metric: str) -> Figure:
-    """The best few named, the other best ones faint, the sample fainter still."""
+def curves(best: Sequence[TrialRecord], others: Sequence[TrialRecord], metric: str, resource: str) -> Figure:
+    """The best few named, the other best ones faint, the sample fainter still; resource: what rungs count, 'epochs'."""
     resources = sorted({rung.resource for trial in (*best, *others) for rung in trial.rungs})
     traces = [
         _together(others, metric, "a sample", faint(MUTED, 0.35)),
@@ -74,7 +75,15 @@ def curves(best: Sequence[TrialRecord], others: Sequence[TrialRecord], metric: s
     axis: dict[str, Any] = {"tickvals": resources if len(resources) <= 12 else None}
     if spread:
         axis["type"] = "log"
-    return drawn([trace for trace in traces if len(trace.x)], "rung (epochs or trees)", metric, height=400, xaxis=axis)
+    return drawn([trace for trace in traces if len(trace.x)], f"rung ({resource})", metric, height=400, xaxis=axis)
+
+
+def _resource(family: str) -> str:
+    """What the family's rungs count."""
+    try:
+        return find_family(family).resource or "resource"
+    except ValueError:  # a class of the user's own
+        return "epochs or trees"
 
 
 def _together(trials: Sequence[TrialRecord], metric: str, name: str, colour: str) -> Scatter:

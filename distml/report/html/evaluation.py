@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from distml.errors import DistmlError
+
+if TYPE_CHECKING:
+    import pandas
 
 PARTS = ("out-of-fold", "holdout")
 
@@ -54,7 +58,7 @@ def read_evaluation(path: Path, task: str) -> Evaluation:
         raise DistmlError(
             f"{path} cannot be read ({str(error).splitlines()[0]}); make it again: distml export"
         ) from None
-    several = sorted((name for name in frame if name.startswith("raw_")), key=lambda name: int(name[4:]))
+    several = sorted((str(name) for name in frame if str(name).startswith("raw_")), key=lambda name: int(name[4:]))
     lacking = [name for name in ("row", "part", "y", *([] if several else ["raw"])) if name not in frame]
     if lacking or not (frame["part"] == "holdout").any():
         what = f"lacks {', '.join(lacking)}" if lacking else "holds no row of the holdout"
@@ -64,10 +68,7 @@ def read_evaluation(path: Path, task: str) -> Evaluation:
     return Evaluation(out_of_fold, holdout, classes)
 
 
-def _part(frame: "object", several: list[str]) -> Part:
-    import pandas
-
-    assert isinstance(frame, pandas.DataFrame)
+def _part(frame: "pandas.DataFrame", several: list[str]) -> Part:
     raw = frame[several].to_numpy(dtype=np.float64) if several else frame["raw"].to_numpy(dtype=np.float64)
     calibrated = raw if several or "calibrated" not in frame else frame["calibrated"].to_numpy(dtype=np.float64)
     return Part(frame["row"].to_numpy(dtype=np.int64), frame["y"].to_numpy(), raw, calibrated)

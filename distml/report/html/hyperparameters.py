@@ -48,7 +48,8 @@ def hyperparameters(sweep: LoadedSweep) -> Section:
         return Section("hyperparameters", heading, left_out.strip() or "No trial was started yet.")
     lead = (
         "The share of the score's variance that each explains, alone and with others: functional ANOVA on a random "
-        f"forest (Hutter, Hoos and Leyton-Brown, 2014; optuna.importance), over trials compared at the same rung.{left_out}"
+        f"forest (Hutter, Hoos and Leyton-Brown, 2014; optuna.importance), over trials compared at the same "
+        f"rung.{left_out}"
     )
     return Section("hyperparameters", heading, lead, charts)
 
@@ -84,7 +85,10 @@ def importances(
     chosen = list(compared)
     if len(chosen) > MOST:
         chosen = random.Random(0).sample(chosen, MOST)
-    distributions = {name: _distribution(domain) for name, domain in domains.items()}
+    chosen = [(params, score) for params, score in chosen if all(name in params for name in domains)]
+    distributions = {
+        name: _distribution(domain, [params[name] for params, _ in chosen]) for name, domain in domains.items()
+    }
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
@@ -99,7 +103,6 @@ def importances(
                         value=score,
                     )
                     for params, score in chosen
-                    if all(name in params for name in domains)
                 ]
             )
             found = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
@@ -108,18 +111,18 @@ def importances(
     return dict(sorted(found.items(), key=lambda one: -one[1]))
 
 
-def _distribution(domain: Domain) -> Any:
+def _distribution(domain: Domain, seen: Sequence[Value]) -> Any:
+    """The domain as optuna has it, wide enough for all that was seen: a sweep may have begun with another space."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-    match domain:
-        case Float():
-            return FloatDistribution(domain.low, domain.high, log=domain.log, step=domain.step)
-        case Int():
-            return IntDistribution(domain.low, domain.high, log=domain.log, step=domain.step)
-        case Choice():
-            return CategoricalDistribution([text.parameter(option) for option in domain.options])
-        case _:
-            raise AssertionError(domain)
+    if isinstance(domain, Choice):
+        return CategoricalDistribution(sorted({text.parameter(option) for option in (*domain.options, *seen)}))
+    assert isinstance(domain, (Float, Int))
+    numbers = [value for value in seen if isinstance(value, (int, float))]
+    low, high = min([domain.low, *numbers]), max([domain.high, *numbers])
+    if isinstance(domain, Int):
+        return IntDistribution(int(low), int(high), log=domain.log)
+    return FloatDistribution(low, high, log=domain.log)
 
 
 def _told(value: Value, domain: Domain) -> Any:

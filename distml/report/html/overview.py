@@ -1,4 +1,4 @@
-"""The first section: what the sweep came to, and where it comes from."""
+"""The first section and the last: what the sweep came to, and where it comes from."""
 
 from distml.report import text
 from distml.report.detail import failure_classes
@@ -9,7 +9,7 @@ from distml.report.screen import states
 
 def overview(sweep: LoadedSweep) -> Section:
     """The best trial, its scores, what was trained and for how long."""
-    return Section("overview", "Overview", _lead(sweep), [_tiles(sweep), _provenance(sweep)])
+    return Section("overview", "Overview", _lead(sweep), [_tiles(sweep)])
 
 
 def _lead(sweep: LoadedSweep) -> str:
@@ -42,7 +42,8 @@ def _tiles(sweep: LoadedSweep) -> Tiles:
     return Tiles(tiles)
 
 
-def _provenance(sweep: LoadedSweep) -> Table:
+def provenance(sweep: LoadedSweep) -> Section:
+    """The last section: data, search, seed and versions, enough to run the sweep again."""
     spec, opening = sweep.record.spec or {}, sweep.opening
     data, split, search = (spec.get(key) or {} for key in ("data", "split", "search"))
     folds = split.get("folds")
@@ -58,4 +59,5 @@ def _provenance(sweep: LoadedSweep) -> Table:
         ("git", str(opening.get("git") or "")),
         ("forked from", str(opening.get("parent") or "")),
     ]
-    return Table("Where the figures come from", ["", "value"], [fact for fact in facts if fact[1]])
+    table = Table("Where the figures come from", ["", "value"], [fact for fact in facts if fact[1]])
+    return Section("provenance", "Provenance", "", [table])

@@ -160,7 +160,7 @@ def score_against(
         )
     x, y = _frontier(known, metric, greater_is_better)
     line = {"color": MUTED, "dash": "dot", "shape": "hv", "width": 1.5}
-    traces.append(Scatter(x=x, y=y, mode="lines", name="best for so much", line=line, hoverinfo="skip"))
+    traces.append(Scatter(x=x, y=y, mode="lines", name="best for the cost", line=line, hoverinfo="skip"))
     scores = [score for trial, _ in known if (score := trial.score(metric)) is not None]
     return drawn(
         traces,
@@ -198,15 +198,17 @@ def _decades_apart(costs: Sequence[float]) -> float:
 
 
 def _costs(sweep: LoadedSweep, scored: Sequence[TrialRecord]) -> list[Block]:
+    measured = any(trial.energy_j for trial in scored)
     charts: list[Block] = [
         Chart(
             "score-seconds",
             f"{sweep.metric} against seconds",
             _said_of_cost(sweep, scored, lambda trial: trial.seconds, "s of training"),
             score_against(scored, sweep.metric, sweep.greater_is_better, lambda trial: trial.seconds, "seconds"),
+            wide=not measured,
         )
     ]
-    if any(trial.energy_j for trial in scored):
+    if measured:
         charts.append(
             Chart(
                 "score-joules",
