@@ -21,7 +21,7 @@ class Part:
     rows: (rows,) numbers among the table's rows that have a target
     y: (rows,) class codes or values
     raw: before calibration: (rows,) probability of the positive class, or values; of more classes (rows, classes)
-    calibrated: (rows,); the same as `raw` where nothing was calibrated
+    calibrated: like `raw`, and the same where nothing was calibrated
     """
 
     rows: np.ndarray
@@ -45,7 +45,7 @@ class Evaluation:
 def read_evaluation(path: Path, task: str) -> Evaluation:
     """Read `evaluation.parquet`.
 
-    Columns: row, part ('out-of-fold' or 'holdout'), y, raw and calibrated; of more than two classes raw_0, raw_1, ...
+    Columns: row, part ('out-of-fold' or 'holdout'), y, raw, calibrated; of more classes raw_0, ..., calibrated_0, ...
 
     Raises:
         DistmlError: it cannot be read, lacks columns, or holds no row of the holdout.
@@ -55,20 +55,22 @@ def read_evaluation(path: Path, task: str) -> Evaluation:
     try:
         frame = pandas.read_parquet(path)
     except (OSError, ValueError) as error:
-        raise DistmlError(
-            f"{path} cannot be read ({str(error).splitlines()[0]}); make it again: distml export"
-        ) from None
-    several = sorted((str(name) for name in frame if str(name).startswith("raw_")), key=lambda name: int(name[4:]))
-    lacking = [name for name in ("row", "part", "y", *([] if several else ["raw"])) if name not in frame]
+        why = str(error).splitlines()[0]
+        raise DistmlError(f"{path} cannot be read ({why}); make it again: distml export") from None
+    several = sum(str(name).startswith("raw_") for name in frame)
+    scores = {
+        kind: [f"{kind}_{code}" for code in range(several)] if several else [kind] for kind in ("raw", "calibrated")
+    }
+    lacking = [name for name in ("row", "part", "y", *scores["raw"], *scores["calibrated"]) if name not in frame]
     if lacking or not (frame["part"] == "holdout").any():
         what = f"lacks {', '.join(lacking)}" if lacking else "holds no row of the holdout"
         raise DistmlError(f"{path} {what}; make it again: distml export")
-    out_of_fold, holdout = (_part(frame[frame["part"] == part], several) for part in PARTS)
-    classes = 0 if task == "regression" else len(several) or 2
-    return Evaluation(out_of_fold, holdout, classes)
+    out_of_fold, holdout = (_part(frame[frame["part"] == part], scores) for part in PARTS)
+    return Evaluation(out_of_fold, holdout, 0 if task == "regression" else several or 2)
 
 
-def _part(frame: "pandas.DataFrame", several: list[str]) -> Part:
-    raw = frame[several].to_numpy(dtype=np.float64) if several else frame["raw"].to_numpy(dtype=np.float64)
-    calibrated = raw if several or "calibrated" not in frame else frame["calibrated"].to_numpy(dtype=np.float64)
+def _part(frame: "pandas.DataFrame", scores: dict[str, list[str]]) -> Part:
+    raw, calibrated = (frame[scores[kind]].to_numpy(dtype=np.float64) for kind in ("raw", "calibrated"))
+    if raw.shape[1] == 1:
+        raw, calibrated = raw[:, 0], calibrated[:, 0]
     return Part(frame["row"].to_numpy(dtype=np.int64), frame["y"].to_numpy(), raw, calibrated)
