@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from plotly.graph_objects import Box, Figure
 
 from distml.report import text
-from distml.report.html.drawing import drawn, percent
+from distml.report.html.drawing import drawn, log_axis, percent
 from distml.report.loaded import LoadedSweep
 from distml.report.page import Block, Chart, Section, Table
 from distml.report.theme import COLOURS, shown
@@ -37,6 +37,7 @@ def cost(sweep: LoadedSweep) -> Section:
         "Seconds of training by family",
         "Half of a family's trials lie in its box; the line in it is the median.",
         seconds_boxes(families),
+        wide=True,
     )
     lead = f"{text.duration(sweep.record.seconds)} of a driver's time for {text.count(len(trained), 'trained trial')}."
     if all(trial.gpu_seconds is None for trial in trained):
@@ -58,7 +59,8 @@ def seconds_boxes(families: dict[str, list[TrialRecord]]) -> Figure:
         )
         for place, (family, members) in enumerate(families.items())
     ]
-    return drawn(boxes, "seconds", "", height=120 + 44 * len(boxes), xaxis={"type": "log"}, showlegend=False)
+    seconds = [trial.seconds for members in families.values() for trial in members if trial.seconds > 0]
+    return drawn(boxes, "seconds", "", height=120 + 44 * len(boxes), xaxis=log_axis(seconds), showlegend=False)
 
 
 def _row(family: str, trials: Sequence[TrialRecord]) -> list[str]:

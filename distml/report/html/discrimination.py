@@ -26,7 +26,7 @@ def discrimination(evaluation: Evaluation) -> Section:
     lead = (
         f"ROC AUC {found.auc:.4f} {interval(low[0], high[0])}, Gini {2 * found.auc - 1:.4f}, Kolmogorov-Smirnov "
         f"{found.ks:.4f} on the {len(held):,} rows of the holdout; in brackets the 95 % bootstrap interval. "
-        "Drawn from the scores before calibration, which does not change their order but may make ties."
+        "Rows are ranked by their scores before calibration."
     )
     rate = float(held.y.mean())
     charts = [
@@ -52,7 +52,11 @@ def discrimination(evaluation: Evaluation) -> Section:
             _decile_table(table),
         ),
         Chart(
-            "lift", "Lift", f"{top.lift:.2f} times as many positives in that tenth as in all rows.", lift(held, folds)
+            "lift",
+            "Lift",
+            f"{top.lift:.2f} times as many positives in that tenth as in all rows.",
+            lift(held, folds),
+            wide=True,
         ),
     ]
     return Section("discrimination", "Telling the classes apart", lead, charts)
@@ -163,7 +167,7 @@ def gain(held: Part, folds: Part) -> Figure:
     """The share of positives among the rows with the highest scores."""
     traces = [_line(*thinned(*_captured(part)), name) for part, name in _both(held, folds)]
     traces.append(Scatter(x=[0, 1], y=[0, 1], mode="lines", line=_DIAGONAL, hoverinfo="skip", name="guessing"))
-    return drawn(traces, "share of rows, highest scores first", "share of positives", xaxis=_UNIT, yaxis=_UNIT)
+    return drawn(traces, "share of rows, by falling score", "share of positives", xaxis=_UNIT, yaxis=_UNIT)
 
 
 def lift(held: Part, folds: Part) -> Figure:
@@ -174,7 +178,7 @@ def lift(held: Part, folds: Part) -> Figure:
         enough = share * len(part) >= 30  # of fewer rows a rate says nothing
         traces.append(_line(*thinned(share[enough], captured[enough] / share[enough]), name))
     traces.append(Scatter(x=[0, 1], y=[1, 1], mode="lines", line=_DIAGONAL, hoverinfo="skip", name="guessing"))
-    return drawn(traces, "share of rows, highest scores first", "lift", xaxis=_UNIT, yaxis={"rangemode": "tozero"})
+    return drawn(traces, "share of rows, by falling score", "lift", xaxis=_UNIT, yaxis={"rangemode": "tozero"})
 
 
 _UNIT = {"range": [-0.01, 1.01], "tickformat": ".1f"}

@@ -46,6 +46,12 @@ def thinned(x: np.ndarray, y: np.ndarray, most: int = 400) -> tuple[np.ndarray, 
     return x[kept], y[kept]
 
 
+def log_axis(values: Sequence[float]) -> dict[str, Any]:
+    """A logarithmic axis: labelled at powers of ten, and within two of them at 2 and 5 as well."""
+    near = bool(len(values)) and max(values) < 100 * min(values)
+    return {"type": "log", "dtick": "D2" if near else 1}
+
+
 def percent(share: float, decimals: int = 1) -> str:
     """'22.1 %'.
 

@@ -134,7 +134,7 @@ def rate_bars(groups: Sequence[Group], column: str) -> Figure:
             )
         )  # fmt: skip
     axis = {"tickformat": ".0%", "rangemode": "tozero"}
-    return drawn(traces, column, "share", xaxis={"type": "category"}, yaxis=axis, barmode="group", bargap=0.3)
+    return drawn(traces, column, "share", xaxis={"type": "category"}, yaxis=axis, barmode="group", bargap=0.45)
 
 
 def _table(groups: Sequence[Group]) -> Table:

@@ -142,8 +142,8 @@ def importance_bars(found: Mapping[str, float]) -> Figure:
         cliponaxis=False,
         hovertemplate="%{y}   %{x:.1%}<extra></extra>",
     )
-    axis = {"tickformat": ".0%", "rangemode": "tozero", "range": [0, max(found.values()) * 1.15]}
-    return drawn([bars], "share of the variance", "", height=90 + 28 * len(names), xaxis=axis)
+    axis = {"tickformat": ".0%", "rangemode": "tozero", "range": [0, max(found.values()) * 1.3]}
+    return drawn([bars], "share of variance", "", height=90 + 28 * len(names), xaxis=axis)
 
 
 def _chart(family: str, found: Mapping[str, float], rung: int, trials: int) -> Chart:

@@ -27,8 +27,8 @@ def _tiles(sweep: LoadedSweep) -> Tiles:
     tiles: list[tuple[str, str, str]] = []
     if best is not None:
         tiles.append(("winner" if sweep.winner else "best so far", best.trial, best.family))
-        spread = "" if best.score_sd is None else f"± {text.score(best.score_sd)} over folds"
-        tiles.append((f"{sweep.metric}, cross-validated", text.score(best.score(sweep.metric)), spread))
+        spread = "" if best.score_sd is None else f"± {text.score(best.score_sd)}"
+        tiles.append((f"{sweep.metric}, folds", text.score(best.score(sweep.metric)), spread))
     rows = sweep.opening.get("holdout_rows")
     touched = "touched once" if record.touched == 1 else f"touched {record.touched} times"
     for place, (name, score) in enumerate(sweep.holdout.items()):

@@ -8,7 +8,7 @@ import numpy as np
 from plotly.graph_objects import Figure, Parcoords, Scatter, Scattergl
 
 from distml.report import text
-from distml.report.html.drawing import drawn
+from distml.report.html.drawing import drawn, log_axis
 from distml.report.html.spaces import is_logarithmic
 from distml.report.leaderboard import varied_parameters
 from distml.report.loaded import LoadedSweep
@@ -167,7 +167,7 @@ def score_against(
         unit,
         metric,
         height=380,
-        xaxis={"type": "log", "dtick": "D1" if _decades_apart([taken for _, taken in known]) < 2 else 1},
+        xaxis=log_axis([taken for _, taken in known]),
         yaxis={"range": _without_poorest(scores, greater_is_better)},
     )
 
@@ -191,10 +191,6 @@ def _without_poorest(scores: Sequence[float], greater_is_better: bool) -> list[f
     low, high = np.quantile(scores, (0.03, 1.0) if greater_is_better else (0.0, 0.97))
     room = (high - low) * 0.06 or 0.01
     return [float(low - room), float(high + room)]
-
-
-def _decades_apart(costs: Sequence[float]) -> float:
-    return math.log10(max(costs) / min(costs)) if costs else 0.0
 
 
 def _costs(sweep: LoadedSweep, scored: Sequence[TrialRecord]) -> list[Block]:
