@@ -49,7 +49,7 @@ def thinned(x: np.ndarray, y: np.ndarray, most: int = 400) -> tuple[np.ndarray, 
 def log_axis(values: Sequence[float]) -> dict[str, Any]:
     """A logarithmic axis: labelled at powers of ten, and within two of them at 2 and 5 as well."""
     near = bool(len(values)) and max(values) < 100 * min(values)
-    return {"type": "log", "dtick": "D2" if near else 1}
+    return {"type": "log", "dtick": "D2" if near else 1, "exponentformat": "power"}
 
 
 def percent(share: float, decimals: int = 1) -> str:

@@ -18,7 +18,8 @@ from distml.report.theme import BLUE, shown
 from distml.sweep.records import TrialRecord
 
 FEWEST = 20  # trials at one rung that an importance takes
-MOST = 500  # trials looked at: more change the second digit, and take minutes
+MOST = 400  # trials looked at: more change the second digit, and take minutes
+_TREES = 32
 
 
 def hyperparameters(sweep: LoadedSweep) -> Section:
@@ -47,9 +48,8 @@ def hyperparameters(sweep: LoadedSweep) -> Section:
     if not charts:
         return Section("hyperparameters", heading, left_out.strip() or "No trial was started yet.")
     lead = (
-        "The share of the score's variance that each explains, alone and with others: functional ANOVA on a random "
-        f"forest (Hutter, Hoos and Leyton-Brown, 2014; optuna.importance), over trials compared at the same "
-        f"rung.{left_out}"
+        "What each explains of the score's variance, the parts together 100 %: functional ANOVA on a random forest "
+        f"(Hutter, Hoos and Leyton-Brown, 2014; optuna.importance), over trials compared at the same rung.{left_out}"
     )
     return Section("hyperparameters", heading, lead, charts)
 
@@ -105,7 +105,7 @@ def importances(
                     for params, score in chosen
                 ]
             )
-            found = get_param_importances(study, evaluator=FanovaImportanceEvaluator(seed=0))
+            found = get_param_importances(study, evaluator=FanovaImportanceEvaluator(n_trees=_TREES, seed=0))
     finally:
         optuna.logging.set_verbosity(before)
     return dict(sorted(found.items(), key=lambda one: -one[1]))

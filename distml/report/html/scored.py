@@ -98,6 +98,8 @@ def _rows(sweep: "LoadedSweep") -> tuple[SweepRows | None, str]:
 
 def _opened(sweep: "LoadedSweep") -> "tuple[Scorer | None, str]":
     """(the exported scorer, ''), or (None, why it does not open). A class of the user's own is not imported here."""
+    if not sweep.folder.scorer.is_dir():  # it was exported to another place
+        return None, f"There is no scorer in {sweep.folder.scorer}: distml export {sweep.name} makes one there."
     from distml.scorer.opening import open_scorer
 
     try:

@@ -18,9 +18,8 @@ from distml.sweep.records import TrialRecord
 
 _MOST_AXES = 10  # parameters beside each other
 _AXIS_WIDTH = 112  # pixels that a label needs
-_POOR = (
-    0.1  # share of the poorest scores that share the scale's poor end, so that one bad trial does not grey the others
-)
+_MANY = 2_000  # points that get in each other's way
+_POOR = 0.1  # of the poorest scores share the scale's poor end, so that one bad trial does not grey the others
 
 
 def all_trials(sweep: LoadedSweep) -> Section:
@@ -140,6 +139,8 @@ def score_against(
 ) -> Figure:
     """A point a trial; trials stopped early fainter; the dotted line is the best that was had for so much."""
     known = [(trial, taken) for trial in trials if (taken := cost(trial)) is not None and taken > 0]
+    many = len(known) > _MANY
+    faintness = 0.18 if many else 0.35
     traces: list[Any] = []
     for place, family in enumerate(dict.fromkeys(trial.family for trial in trials)):
         members = [(trial, taken) for trial, taken in known if trial.family == family]
@@ -151,9 +152,11 @@ def score_against(
                 mode="markers",
                 name=shown(family),
                 marker={
-                    "size": 6,
+                    "size": 4 if many else 6,
                     "color": COLOURS[place % len(COLOURS)],
-                    "opacity": np.array([0.9 if trial.state == "finished" else 0.35 for trial, _ in members], "f4"),
+                    "opacity": np.array(
+                        [0.9 if trial.state == "finished" else faintness for trial, _ in members], "f4"
+                    ),
                 },
                 hovertemplate=f"%{{text}}   %{{y:.4f}}<br>%{{x:.3~g}} {unit}<extra>{shown(family)}</extra>",
             )

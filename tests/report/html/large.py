@@ -34,12 +34,12 @@ SPACES: dict[str, dict[str, Any]] = {
 RUNGS = {"scoring-network": (1, 3, 9, 27), "random-forest": (10, 30, 90, 270), "hist-gradient-boosting": (20, 60, 180)}
 
 
-def write_large_sweep(runs: Path, trials: int, name: str = "large", **spec: Any) -> RunFolder:
+def write_large_sweep(runs: Path, trials: int, name: str = "large", sha256: str = "ab" * 32, **spec: Any) -> RunFolder:
     """A finished sweep of so many trials; the same each time."""
     random = Random(7)
     families = {family: {"space": space} for family, space in SPACES.items()}
     whole = {**OPENED["spec"], "name": name, "families": families, "preprocessing": {"numeric": ["standard"]}, **spec}
-    events: list[dict[str, Any]] = [{**OPENED, "spec": whole}]
+    events: list[dict[str, Any]] = [{**OPENED, "spec": whole, "data_sha256": sha256}]
     for number in range(1, trials + 1):
         events += _trial(number, random)
     winner = max((e for e in events if e["event"] == "rung"), key=lambda e: e["scores"]["roc_auc"])["trial"]
