@@ -18,8 +18,8 @@ from distml.report.theme import BLUE, shown
 from distml.sweep.records import TrialRecord
 
 FEWEST = 20  # trials at one rung that an importance takes
-MOST = 400  # trials looked at: more change the second digit, and take minutes
-_TREES = 32
+MOST = 400  # trials looked at: more change the second digit
+_TREES = 16
 
 
 def hyperparameters(sweep: LoadedSweep) -> Section:
