@@ -160,6 +160,7 @@ class Driver:
         params = self._search.record.trials[order.members[0].trial].params
         cpus = self._checked.spec.resources_of(order.family).cpu
         start = self._start(order, self._variants.ref(family, params), cpus, placement)
+        start = replace(start, predictions=self._folder.predictions)
         if family.engine != "network" or (order.family, placement.kind) in self._sized:
             return start
         self._sized.add((order.family, placement.kind))

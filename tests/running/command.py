@@ -23,6 +23,7 @@ def sweep_file(folder: Path, **changes: Any) -> Path:
         "families": ["logistic-regression"],
         "search": {"algorithm": "random", "scheduler": "none"},
         "budget": {"trials": 6},
+        "export": False,
         **changes,
     }
     path = folder / "sweep.yaml"
