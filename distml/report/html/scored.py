@@ -7,6 +7,7 @@ from distml.report.html.calibration import calibration
 from distml.report.html.classes import several_classes
 from distml.report.html.discrimination import discrimination, separation
 from distml.report.html.distribution import distribution
+from distml.report.html.ensemble import ensemble
 from distml.report.html.evaluation import Evaluation, read_evaluation
 from distml.report.html.fairness import check_sensitive, fairness
 from distml.report.html.importance import importance
@@ -47,6 +48,7 @@ def scored_sections(sweep: "LoadedSweep", sensitive: str | None) -> list[Section
         return [Section("scorer", "The scorer", str(error))]
     scorer, why_no_scorer = _opened(sweep)
     return [
+        *([ensemble(scorer.manifest, sweep.record.scorer_is_current)] if scorer is not None else []),
         *_quality(evaluation, rows),
         _columns(evaluation, rows, scorer, why_no_rows or why_no_scorer),
         stability(evaluation, rows),
