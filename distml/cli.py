@@ -305,6 +305,25 @@ def show(
 
 
 @app.command()
+def report(
+    name: Name,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="by default report.html in the sweep's folder")
+    ] = None,
+    sensitive: Annotated[
+        str | None, typer.Option("--sensitive", metavar="COLUMN", help="tell fairness by the groups of this column")
+    ] = None,
+    runs: Runs = Path("runs"),
+    debug: Debug = False,
+) -> None:
+    """Write a sweep's results as one HTML page that needs no network."""
+    from distml.report.loaded import load
+
+    found = load(name, runs)
+    typer.echo(found.report(sensitive).save(output or found.folder.report))
+
+
+@app.command()
 def rerun(name: Name, trial: Trial, runs: Runs = Path("runs"), debug: Debug = False) -> None:
     """Train a recorded trial again and compare."""
     from distml.report.loaded import load

@@ -52,6 +52,16 @@ class RunFolder:
         return self.path / "cohorts"
 
     @property
+    def scorer(self) -> Path:
+        """What `distml export` leaves to deploy."""
+        return self.path / "scorer"
+
+    @property
+    def report(self) -> Path:
+        """The page that `distml report` writes."""
+        return self.path / "report.html"
+
+    @property
     def predictions(self) -> Path:
         """Validation predictions of the best finished trials, a file each: see predictions_file."""
         return self.path / "predictions"
