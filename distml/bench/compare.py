@@ -67,7 +67,7 @@ class Comparison:
 
 
 def compare(read: Sequence[tuple[Path, Measured | Published]], baseline: str | None = None) -> Comparison:
-    """Compare records. baseline: a record's file, as it was given, or its label; by default the first measured one.
+    """Compare records. baseline: a record's file, or the name it has here; by default the first measured one.
 
     Raises:
         DistmlError: there is no measured record, or no such baseline.
@@ -82,7 +82,7 @@ def compare(read: Sequence[tuple[Path, Measured | Published]], baseline: str | N
         )
     records = tuple(record for _, record in measured)
     check_same_workload(measured)
-    labels = distinct_labels(records)
+    labels = labels_of([path for path, _ in measured])
     place = _baseline(baseline, [path for path, _ in measured], labels)
     blocks = tuple(_block(model, title, records, place) for model, title in MODELS)
     kept = tuple(block for block in blocks if block.arms)
@@ -103,25 +103,27 @@ def check_same_workload(measured: Sequence[tuple[Path, Measured]]) -> None:
         raise MistakesError("the comparison", [*found, hint])
 
 
-def distinct_labels(records: Sequence[Measured]) -> tuple[str, ...]:
-    """Each record's label; of equal ones, with the day, and if need be a number."""
-    labels = [record.label for record in records]
-    if len(set(labels)) < len(labels):
-        labels = [f"{record.label} {record.made.date[:10]}" for record in records]
-    seen: dict[str, int] = {}
-    found = []
-    for label in labels:
-        seen[label] = seen.get(label, 0) + 1
-        found.append(f"{label} ({seen[label]})" if labels.count(label) > 1 else label)
-    return tuple(found)
+def labels_of(paths: Sequence[Path]) -> tuple[str, ...]:
+    """What records are called in a comparison: their files' names, as far as it takes to tell them apart.
+
+    >>> labels_of([Path("3090.json"), Path("a100.json")]), labels_of([Path("may/3090.json"), Path("june/3090.json")])
+    (('3090', 'a100'), ('may/3090', 'june/3090'))
+    >>> labels_of([Path("3090.json"), Path("3090.json")])
+    ('3090', '3090 (2)')
+    """
+    for parts in range(1, max(len(path.parts) for path in paths) + 1):
+        labels = ["/".join(path.with_suffix("").parts[-parts:]) for path in paths]
+        if len(set(labels)) == len(labels):
+            return tuple(labels)
+    before = [labels[:place].count(label) for place, label in enumerate(labels)]
+    return tuple(f"{label} ({count + 1})" if count else label for label, count in zip(labels, before, strict=True))
 
 
 def _baseline(asked: str | None, paths: Sequence[Path], labels: Sequence[str]) -> int:
     if asked is None:
         return 0
-    names = {**{label: place for place, label in enumerate(labels)}, **{str(p): i for i, p in enumerate(paths)}}
-    stems = {path.stem: place for place, path in enumerate(paths)}
-    found = names.get(asked, stems.get(asked))
+    names = {name: place for place, pair in enumerate(zip(labels, map(str, paths), strict=True)) for name in pair}
+    found = names.get(asked)
     if found is None:
         there = ", ".join(map(str, paths))
         raise DistmlError(

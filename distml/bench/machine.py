@@ -20,14 +20,21 @@ PROCESSOR = "cpu"  # what --device and a site file call it
 _PACKAGES = ("distml", "torch", "scikit-learn", "numpy", "scipy")
 
 
-def choose_subject(inventory: Inventory, cores: int, mps: bool, asked: str | None = None) -> Subject:
+def choose_subject(
+    inventory: Inventory, cores: int, mps: bool, asked: str | None = None, visible: str | None = None
+) -> Subject:
     """Which device is measured: the asked one; else the first whole card, the first cut one, or the processor.
 
-    asked: 'cpu', 'gpu0', a class like 'rtx-3090' or '1g.10gb', or a card's UUID.
+    Args:
+        asked: 'cpu', 'gpu0', a class like 'rtx-3090' or '1g.10gb', or a UUID.
+        visible: CUDA_VISIBLE_DEVICES, whose first device goes before all others where none is asked for.
 
     Raises:
         DistmlError: there is no such device, or it is a cut card without slices.
     """
+    if asked is None and visible:
+        first = visible.split(",")[0].strip()
+        asked = f"gpu{first}" if first.isdecimal() else first
     card = None if asked == PROCESSOR else _first(inventory) if asked is None else _named(inventory, asked)
     if card is None:
         return Subject(cores)

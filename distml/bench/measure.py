@@ -6,6 +6,7 @@ has been measured.
 """
 
 import contextlib
+import os
 import subprocess
 import sys
 import time
@@ -26,6 +27,7 @@ from distml.bench.statistics import figure
 from distml.bench.watch import CardWatch
 from distml.bench.worker import Done, Job
 from distml.bench.workload import FULL, QUICK, operations, size
+from distml.errors import DistmlError
 from distml.hardware.devices import Inventory
 from distml.hardware.samples import DeviceSample
 from distml.sweep.provenance import git_revision
@@ -125,7 +127,10 @@ class Bench:
         self._say("starting a process", number, 0)
         self._starts.append(self._start_seconds())
         self._say("the machine's own limits", number, 0)
-        self._limits.append(limits(self._job(Arm("scoring-network", "alone", self._first_place), self._all_cores)))
+        try:
+            self._limits.append(limits(self._job(Arm("scoring-network", "alone", self._first_place), self._all_cores)))
+        except ArmError as error:
+            self._watcher.noted(f"the machine's own limits: {error.state} ({error})")
         place = 0
         while place < len(self._standings):
             standing = self._standings[place]
@@ -212,10 +217,18 @@ class Bench:
         )  # fmt: skip
 
     def _start_seconds(self) -> float:
-        """Of a process that is to train a network, from its start until it could."""
+        """Of a process that is to train a network, from its start until it could. Raises DistmlError if it cannot."""
         start = time.perf_counter()
         code = _PYTHON.format(device=self._subject.device)
-        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+        job = self._job(Arm("scoring-network", "alone", self._first_place), 1)
+        environment = {**os.environ, **dict(job.environment)}
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+            raise DistmlError(
+                f"torch cannot use the device that is to be measured: {last}\n"
+                "  what to try: distml doctor; or measure the processor: distml bench --device cpu"
+            )
         return time.perf_counter() - start
 
     def _say(self, what: str, number: int, place: int) -> None:

@@ -78,7 +78,7 @@ def _reasons(record: Measured, chosen: ArmRecord, arms: Sequence[ArmRecord]) -> 
         if statistics.differs(found) is False:
             reasons.append(f"no difference to {arm.name} ({found.median:.2f}x{interval})")
         elif found.median >= 1:
-            reasons.append(f"{found.median:.1f}x{interval} as many as {arm.name}")
+            reasons.append(f"{found.median:.1f}x{interval} as many trials as {arm.name}")
         else:
             reasons.append(f"{arm.name} gives {1 / found.median:.2f} times as many, and is less simple")
     for arm in record.arms:

@@ -110,7 +110,17 @@ def _arms_table(title: str, arms: Sequence[ArmRecord]) -> list[RenderableType]:
     base = slowest.trials_per_hour.median if slowest and slowest.trials_per_hour else None
     joules = any(arm.joules_per_trial for arm in arms)
     limit = any(arm.of_matrix_rate for arm in arms)
-    headings = [title, "trials/h", "95 % interval", "times one", "samples/s", "J/trial", "memory", "util", "of the limit"]
+    headings = [
+        title,
+        "trials/h",
+        "95 % interval",
+        "times one",
+        "samples/s",
+        "J/trial",
+        "memory",
+        "util",
+        "of the limit",
+    ]
     rows = []
     for arm in arms:
         if arm.state != "measured" or arm.trials_per_hour is None or arm.samples_per_second is None:

@@ -36,7 +36,9 @@ def bench(
             "Wait for it (distml status), end it (distml stop), or measure all the same with --anyway, which marks them"
         )
     prices, inventory = read_site(site), list_devices()
-    subject = machine.choose_subject(inventory, usable_cores(), conditions.mps_runs(), device)
+    subject = machine.choose_subject(
+        inventory, usable_cores(), conditions.mps_runs(), device, os.environ.get("CUDA_VISIBLE_DEVICES")
+    )
     described = machine.describe(subject, inventory, prices)
     with BenchScreen(console()) as screen:
         found = measure.measure(

@@ -18,8 +18,7 @@ SAME = "="  # after a ratio: no difference
 def comparison_lines(found: Comparison) -> list[RenderableType]:
     """The comparison as a person reads it."""
     lines: list[RenderableType] = [Text(workload_words(found.workload))]
-    if len(found.records) > 1:
-        lines.append(Text(f"baseline: {found.labels[found.baseline]}"))
+    lines.append(Columns(["", "", ""], [[f"  {label}", *about] for label, *about in identities(found)]))
     for label, record in zip(found.labels, found.records, strict=True):
         lines += [Text(f"mind: {label}: {mark}", style="yellow") for mark in record.marks]
     for block in found.blocks:
@@ -60,6 +59,14 @@ def ratio_text(ratio: Figure | None) -> str:
     return f"{_times(ratio.median)}x{interval}" + (f" {SAME}" if differs(ratio) is False else "")
 
 
+def identities(found: Comparison) -> list[list[str]]:
+    """(name, machine, when it was measured and whether ratios refer to it) of each record."""
+    return [
+        [label, record.label, f"{record.made.date[:10]}{', the baseline' if place == found.baseline else ''}"]
+        for place, (label, record) in enumerate(zip(found.labels, found.records, strict=True))
+    ]
+
+
 def notes(found: Comparison) -> list[str]:
     """What stands under the table."""
     said = []
@@ -71,20 +78,24 @@ def notes(found: Comparison) -> list[str]:
     if any(ratio.low is None for ratio in ratios):
         said.append("no interval: a record was interrupted before its fifth repeat")
     for block in found.blocks:
-        for row in (*block.arms, *block.best):
-            for label, cell in zip(found.labels, row.cells, strict=True):
-                if cell.figure is not None and cell.said and cell.said != row.name and row in block.arms:
-                    said.append(f"{row.name}: on {label}, {cell.said}")
-        for label, cell in zip(found.labels, block.best[0].cells if block.best else (), strict=False):
-            if cell.said:
-                said.append(f"the best way of {label}, {block.title}: {cell.said}")
+        said += [f"{block.title}, {row.name}: {_each(row, found)}" for row in block.arms if _each(row, found)]
+        if block.best:
+            said.append(f"{block.title}, the best way: {_each(block.best[0], found)}")
+    unknown: dict[str, list[str]] = {}
     for label, record in zip(found.labels, found.records, strict=True):
-        for name, words in (("price", "price"),):
-            if name in record.machine.missing and record.machine.price is None:
-                said.append(f"no {words} for {label}: {record.machine.missing[name]}")
         reasons = {arm.missing["joules_per_trial"] for arm in record.arms if "joules_per_trial" in arm.missing}
-        said += [f"no joules for {label}: {reason}" for reason in sorted(reasons)]
-    return said
+        price = record.machine.missing.get("price")
+        for line in [f"no joules: {reason}" for reason in sorted(reasons)] + [f"no price: {price}"] * (
+            price is not None
+        ):
+            unknown.setdefault(line, []).append(label)
+    return [*said, *(f"{line} ({', '.join(labels)})" for line, labels in unknown.items())]
+
+
+def _each(row: Row, found: Comparison) -> str:
+    """What each record's figure is of, where that is not the row's name."""
+    pairs = zip(found.labels, row.cells, strict=True)
+    return "; ".join(f"{label} {cell.said}" for label, cell in pairs if cell.figure is not None and cell.said)
 
 
 def published_lines(published: Sequence[Published]) -> list[RenderableType]:

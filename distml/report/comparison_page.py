@@ -1,7 +1,7 @@
 """`distml compare --output DIR`: a page with charts that needs no network, and the same chart as a PNG."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,13 @@ from distml.bench.record import Figure, Measured
 from distml.errors import DistmlError
 from distml.report import text, theme
 from distml.report.benched import interval, rate, workload_words
-from distml.report.compared import cell_text, notes, published_rows, ratio_text
+from distml.report.compared import cell_text, identities, notes, published_rows, ratio_text
 from distml.report.page import Block as PageBlock
 from distml.report.page import Chart, Paragraph, Section, Table, Tiles, page
 
 PAGE, PICTURE = "comparison.html", "comparison.png"
-_ROW_PIXELS = 22  # of one record's bar
+_ROW_PIXELS = 22  # of one record's dot
+_BAND = 0.6  # of the height of a row that its dots share
 
 
 def write_files(found: Comparison, folder: Path) -> list[Path]:
@@ -35,10 +36,12 @@ def write_files(found: Comparison, folder: Path) -> list[Path]:
 
 def comparison_page(found: Comparison) -> str:
     """The whole page as HTML."""
-    sections = [_summary(found), *(_block_section(block, found) for block in found.blocks), _machines(found)]
+    sections = [_summary(found), *(_block_section(block, found) for block in found.blocks), _reading(found)]
+    sections.append(_machines(found))
     if found.published:
         sections.append(_published(found))
-    return page("Throughput records compared", " · ".join(found.labels), sections)
+    subtitle = " · ".join(f"{label}: {machine}, {day}" for label, machine, day in identities(found))
+    return page("Throughput records compared", subtitle, sections)
 
 
 def draw_png(found: Comparison, path: Path) -> None:
@@ -59,30 +62,34 @@ def draw_png(found: Comparison, path: Path) -> None:
 
 
 def _draw_panel(axes: Any, block: Block, found: Comparison) -> None:
-    thick = 0.8 / len(found.records)
+    """A dot and its interval for each figure: on a logarithmic scale the length of a bar would say nothing."""
     for place, label in enumerate(found.labels):
-        rows = [(number, cell.figure) for number, row in enumerate(block.arms) if (cell := row.cells[place]).figure]
-        figures = [figure for _, figure in rows if figure is not None]
-        at = [number + (place - (len(found.labels) - 1) / 2) * thick for number, _ in rows]
-        axes.barh(
-            at, [one.median for one in figures], 0.9 * thick, label=label,
-            color=theme.COLOURS[place % len(theme.COLOURS)], xerr=_errors(figures), ecolor="#444444", capsize=2,
+        shift = _BAND * (place - (len(found.labels) - 1) / 2) / len(found.labels)
+        known = [(number + shift, cell.figure) for number, row in enumerate(block.arms) if (cell := row.cells[place])]
+        drawn = [(at, figure) for at, figure in known if figure is not None]
+        axes.errorbar(
+            [figure.median for _, figure in drawn], [at for at, _ in drawn], xerr=_errors([one for _, one in drawn]),
+            fmt="o", markersize=5, capsize=3, label=label, color=theme.COLOURS[place % len(theme.COLOURS)],
         )  # fmt: skip
         for number, row in enumerate(block.arms):
             if row.cells[place].figure is None:
-                where = (0.01, number + (place - (len(found.labels) - 1) / 2) * thick)
                 axes.annotate(
-                    f"{label}: {row.cells[place].said}", where, xycoords=axes.get_yaxis_transform(), va="center",
-                    fontsize=7, color="#777777",
+                    f"{label}: {row.cells[place].said}", (0.01, number + shift), va="center",
+                    xycoords=axes.get_yaxis_transform(), fontsize=7, color="#777777",
                 )  # fmt: skip
     axes.set_yticks(range(len(block.arms)), [row.name for row in block.arms])
-    axes.invert_yaxis()
+    axes.set_ylim(len(block.arms) - 0.5, -0.5)
     axes.set_xscale("log")
-    axes.set_xlim(left=_least(block))
+    low, high = _span(block)
+    axes.set_xlim(low, high)
+    axes.set_xticks(_ticks(low, high))
+    axes.minorticks_off()
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.set_xlabel("trials an hour (logarithmic; whiskers: 95 % interval)")
     axes.set_title(block.title, loc="left")
     axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="x", color="#dddddd")
+    axes.set_axisbelow(True)
 
 
 def _errors(figures: Sequence[Figure]) -> list[list[float]]:
@@ -92,10 +99,22 @@ def _errors(figures: Sequence[Figure]) -> list[list[float]]:
     return [below, above]
 
 
-def _least(block: Block) -> float:
-    """Where the logarithmic axis begins: a power of ten below all."""
-    known = [cell.figure.median for row in block.arms for cell in row.cells if cell.figure is not None]
-    return float(10 ** math.floor(math.log10(min(known) * 0.9))) if known else 1.0
+def _span(block: Block) -> tuple[float, float]:
+    """Where the logarithmic axis begins and ends: a little beyond all intervals."""
+    figures = [cell.figure for row in block.arms for cell in row.cells if cell.figure is not None]
+    lows = [one.median if one.low is None else one.low for one in figures]
+    highs = [one.median if one.high is None else one.high for one in figures]
+    return min(lows, default=1.0) / 1.3, max(highs, default=10.0) * 1.3
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """1, 2 and 5 of each power of ten between two numbers.
+
+    >>> _ticks(30.0, 600.0)
+    [50.0, 100.0, 200.0, 500.0]
+    """
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    return [digit * 10.0**power for power in powers for digit in (1, 2, 5) if low <= digit * 10.0**power <= high]
 
 
 def _summary(found: Comparison) -> Section:
@@ -107,7 +126,7 @@ def _summary(found: Comparison) -> Section:
             block = next((one for one in found.blocks if one.model == "scoring-network"), None)
             ratio = block.best[0].ratios[place] if block and block.best else None
             if ratio is not None:
-                note += f"; {ratio_text(ratio)} of {found.labels[found.baseline]}"
+                note += f"; {ratio_text(ratio)} of {found.labels[found.baseline]}'s"
             tiles.append((label, f"{rate(best.trials_per_hour.median)} trials/h", note))
     marks = [
         Paragraph(f"Mind: {label}: {mark}")
@@ -120,82 +139,89 @@ def _summary(found: Comparison) -> Section:
 
 def _block_section(block: Block, found: Comparison) -> Section:
     title = block.title.capitalize()
-    lead = "All slots were busy at once; the warm-up is left out; whiskers and brackets are 95 % bootstrap intervals."
+    lead = "Whiskers and brackets are 95 % bootstrap intervals."
     charts: list[PageBlock] = [_rates_chart(block, found)]
     if any(ratio is not None for row in block.arms for ratio in row.ratios):
         charts.append(_ratios_chart(block, found))
     if block.best:
         charts.append(_rows_table(f"The best way of each machine, {block.title}", block.best, found))
-    said = notes(found)
-    return Section(block.model, title, lead, [*charts, *(Paragraph(line) for line in said)])
+    return Section(block.model, title, lead, charts)
+
+
+def _reading(found: Comparison) -> Section:
+    lines = ["All slots were busy at once, and warming up is left out.", *notes(found)]
+    return Section("reading", "How to read it", "", [Paragraph(line) for line in lines])
 
 
 def _rates_chart(block: Block, found: Comparison) -> Chart:
-    from plotly.graph_objects import Bar, Layout
-    from plotly.graph_objects import Figure as Drawing
-
-    traces = []
-    for place, label in enumerate(found.labels):
-        rows = [row for row in block.arms if row.cells[place].figure is not None]
-        figures = [figure for row in rows if (figure := row.cells[place].figure) is not None]
-        below, above = _errors(figures)
-        traces.append(
-            Bar(
-                y=[theme.shown(row.name) for row in rows], x=[one.median for one in figures], orientation="h",
-                name=theme.shown(label), marker_color=theme.COLOURS[place % len(theme.COLOURS)],
-                error_x={"type": "data", "array": above, "arrayminus": below, "color": theme.MUTED, "thickness": 1.5},
-                text=[f"{rate(one.median)} {interval(one)}" for one in figures], textposition="none",
-                hovertemplate="%{y}<br>%{text} trials an hour<extra>%{fullData.name}</extra>",
-            )
-        )  # fmt: skip
-    names = [theme.shown(row.name) for row in block.arms]
-    layout = Layout(
-        height=140 + _ROW_PIXELS * len(block.arms) * max(2, len(found.labels)),
-        barmode="group",
-        yaxis={"categoryorder": "array", "categoryarray": names[::-1], "automargin": True},
-        xaxis={"type": "log", "title": {"text": "trials an hour (logarithmic)"}, "dtick": 1},
-        legend={"traceorder": "normal"},
-    )
-    return Chart(
-        f"rates-{block.model}", f"Trials an hour, {block.title}", "A longer bar is better.", Drawing(traces, layout),
-        _rows_table(f"Trials an hour, {block.title}", block.arms, found), wide=True, least=520,
-    )  # fmt: skip
+    values = [[row.cells[place].figure for row in block.arms] for place in range(len(found.labels))]
+    labels = [[f"{rate(one.median)} {interval(one)}" if one else "" for one in some] for some in values]
+    low, high = _span(block)
+    ticks = _ticks(low, high)
+    axis = {
+        "type": "log", "range": [math.log10(low), math.log10(high)], "tickvals": ticks,
+        "ticktext": [f"{tick:,.0f}" for tick in ticks], "title": {"text": "trials an hour (logarithmic)"},
+    }  # fmt: skip
+    drawing = _dots(block, found.labels, values, labels, "trials an hour", axis)
+    table = _rows_table(f"Trials an hour, {block.title}", block.arms, found)
+    title = f"Trials an hour, {block.title}"
+    return Chart(f"rates-{block.model}", title, "Further right is better.", drawing, table, wide=True, least=520)
 
 
 def _ratios_chart(block: Block, found: Comparison) -> Chart:
-    from plotly.graph_objects import Figure as Drawing
-    from plotly.graph_objects import Layout, Scatter
-
     base = found.labels[found.baseline]
-    traces = []
-    for place, label in enumerate(found.labels):
-        rows = [(row.name, ratio) for row in block.arms if (ratio := row.ratios[place]) is not None]
-        if not rows:
-            continue
-        below, above = _errors([ratio for _, ratio in rows])
-        traces.append(
+    others = [place for place in range(len(found.labels)) if place != found.baseline]
+    values = [[row.ratios[place] for row in block.arms] for place in others]
+    labels = [[ratio_text(ratio) for ratio in some] for some in values]
+    names = [f"{found.labels[place]} / {base}" for place in others]
+    drawing = _dots(block, names, values, labels, "", {"title": {"text": theme.shown(f"times {base}")}}, others)
+    line = {"color": theme.MUTED, "dash": "dot"}
+    drawing.add_shape(type="line", x0=1, x1=1, yref="paper", y0=0, y1=1, line=line)
+    says = f"Right of the dotted line is quicker than {base}; whiskers across it mean no difference."
+    title = f"Ratios, {block.title}"
+    return Chart(f"ratios-{block.model}", title, says, drawing, wide=True, least=520)
+
+
+def _dots(
+    block: Block,
+    names: Sequence[str],
+    values: Sequence[Sequence[Figure | None]],
+    labels: Sequence[Sequence[str]],
+    unit: str,
+    axis: Mapping[str, Any],
+    colours: Sequence[int] | None = None,
+) -> Any:
+    """A plotly figure: a row an arm, a dot with whiskers for each name. values, labels: (names, arms)."""
+    from plotly.graph_objects import Figure as Drawing
+    from plotly.graph_objects import Scatter
+
+    drawing = Drawing()
+    shown = [theme.shown(row.name) for row in block.arms]
+    for place, name in enumerate(names):
+        shift = _BAND * (place - (len(names) - 1) / 2) / len(names)
+        known = [(number, figure) for number, figure in enumerate(values[place]) if figure is not None]
+        below, above = _errors([figure for _, figure in known])
+        colour = theme.COLOURS[(colours[place] if colours else place) % len(theme.COLOURS)]
+        drawing.add_trace(
             Scatter(
-                y=[theme.shown(name) for name, _ in rows], x=[ratio.median for _, ratio in rows], mode="markers",
-                name=theme.shown(f"{label} / {base}"),
-                marker={"size": 9, "color": theme.COLOURS[place % len(theme.COLOURS)]},
+                y=[number + shift for number, _ in known], x=[figure.median for _, figure in known], mode="markers",
+                name=theme.shown(name), marker={"size": 9, "color": colour},
                 error_x={"type": "data", "array": above, "arrayminus": below, "thickness": 2},
-                text=[ratio_text(ratio) for _, ratio in rows],
-                hovertemplate="%{y}<br>%{text}<extra>%{fullData.name}</extra>",
+                text=[f"{shown[number]}<br>{labels[place][number]} {unit}" for number, _ in known],
+                hovertemplate="%{text}<extra>%{fullData.name}</extra>",
             )
         )  # fmt: skip
-    names = [theme.shown(row.name) for row in block.arms]
-    layout = Layout(
-        height=120 + _ROW_PIXELS * len(block.arms) * 2,
-        yaxis={"categoryorder": "array", "categoryarray": names[::-1], "automargin": True},
-        xaxis={"title": {"text": theme.shown(f"times {base}")}},
-        shapes=[{
-            "type": "line", "x0": 1, "x1": 1, "yref": "paper", "y0": 0, "y1": 1,
-            "line": {"color": theme.MUTED, "dash": "dot"},
-        }],
+    rows = range(len(block.arms))
+    drawing.update_layout(
+        height=150 + _ROW_PIXELS * len(rows) * max(1.5, len(names)),
+        xaxis=dict(axis),
+        yaxis={
+            "tickvals": list(rows), "ticktext": [f"{name}  " for name in shown],
+            "range": [len(rows) - 0.5, -0.5], "automargin": True,
+        },
         showlegend=True,
     )  # fmt: skip
-    says = f"Right of the dotted line is quicker than {base}; a bar across it means no difference."
-    return Chart(f"ratios-{block.model}", f"Ratios, {block.title}", says, Drawing(traces, layout), wide=True, least=520)
+    return drawing
 
 
 def _rows_table(caption: str, rows: Sequence[Row], found: Comparison) -> Table:
