@@ -240,18 +240,22 @@ def compare(
     debug: Debug = False,
 ) -> None:
     """Lay throughput records beside each other."""
-    from distml.report import benching
+    from distml.bench.compare import compare
+    from distml.bench.record import read
     from distml.report import compared as shown
 
-    found, files = benching.compared(records, baseline, output)
+    found = compare([(path, read(path)) for path in records], baseline)
     if as_ is Format.table:
         _show(*shown.comparison_lines(found))
     elif as_ is Format.json:
         _print_json(shown.comparison_json(found))
     else:
         _print_rows(shown.comparison_rows(found), as_)
-    for file in files:
-        typer.echo(f"written: {file}", err=True)
+    if output is not None:
+        from distml.report.comparison_page import write_files
+
+        for file in write_files(found, output):
+            typer.echo(f"written: {file}", err=True)
 
 
 @app.command()
@@ -263,9 +267,10 @@ def recommend(
 ) -> None:
     """Say how to share a machine for a sweep, and how long that takes."""
     from distml.bench.recommend import recommend
-    from distml.report import benching, recommended
+    from distml.bench.record import read_measured
+    from distml.report import recommended
 
-    measured = benching.read_measured(record)
+    measured = read_measured(record)
     advice = recommend(measured, trials)
     if as_ is Format.table:
         _show(*recommended.advice_lines(measured, record, advice))

@@ -70,9 +70,11 @@ def compare(read: Sequence[tuple[Path, Measured | Published]], baseline: str | N
     """Compare records. baseline: a record's file, or the name it has here; by default the first measured one.
 
     Raises:
-        DistmlError: there is no measured record, or no such baseline.
+        DistmlError: there is just one record, none that was measured, or no such baseline.
         MistakesError: the records' workloads differ; in what, one mistake each.
     """
+    if len(read) < 2:
+        raise DistmlError("compare wants two records or more; what one says by itself: distml recommend RECORD")
     measured = [(path, record) for path, record in read if isinstance(record, Measured)]
     published = tuple(record for _, record in read if isinstance(record, Published))
     if not measured:

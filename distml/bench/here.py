@@ -44,4 +44,5 @@ def speed(record: Measured, path: Path) -> Speed:
             rates[model] = best.samples_per_second.median
     workload = record.workload
     source = f"this machine's throughput record of {record.made.date[:10]}, {path}"
+    source += f" ({'; '.join(record.marks)})" if record.marks else ""
     return Speed(rates, workload.multiplications, workload.features, source)

@@ -301,6 +301,14 @@ def read(path: Path) -> Measured | Published:
     return record.model_copy(update={"label": f"{record.label} ({EDITED})"})
 
 
+def read_measured(path: Path) -> Measured:
+    """Read a record that was measured; raises what `read` does, and DistmlError for published figures."""
+    found = read(path)
+    if isinstance(found, Published):
+        raise DistmlError(f"{path} holds published figures, which say nothing of this workload; give a measured record")
+    return found
+
+
 def _content(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")

@@ -1,19 +1,16 @@
-"""The bodies of `distml bench`, `compare` and `recommend`: from what was typed to what is shown."""
+"""`distml bench`: from what was typed to what is shown."""
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import RenderableType
 
-from distml.bench import compare, conditions, here, machine, measure, record
-from distml.bench.record import Measured, Published
+from distml.bench import conditions, here, machine, record
 from distml.bench.site import read_site
 from distml.errors import DistmlError
 from distml.hardware.devices import list_devices
 from distml.hardware.processors import usable_cores
 from distml.report.benched import BenchScreen, record_lines
-from distml.report.comparison_page import write_files
 from distml.report.console import console
 
 
@@ -40,30 +37,12 @@ def bench(
         inventory, usable_cores(), conditions.mps_runs(), device, os.environ.get("CUDA_VISIBLE_DEVICES")
     )
     described = machine.describe(subject, inventory, prices)
+
+    from distml.bench import measure  # imports torch, for which a mistake need not wait
+
     with BenchScreen(console()) as screen:
         found = measure.measure(
             described, subject, inventory, measure.settings_of(quick, tf32), screen, command=command, sweeps=sweeps
         )
     record.write(found, path)
     return found.made.complete, record_lines(found, path)
-
-
-def read_records(paths: Sequence[Path]) -> list[tuple[Path, Measured | Published]]:
-    """Read records. Raises DistmlError for the first that cannot be read."""
-    return [(path, record.read(path)) for path in paths]
-
-
-def read_measured(path: Path) -> Measured:
-    """Read a record that was measured. Raises DistmlError for a published one."""
-    found = record.read(path)
-    if isinstance(found, Published):
-        raise DistmlError(f"{path} holds published figures, which say nothing of this workload; give a measured record")
-    return found
-
-
-def compared(paths: Sequence[Path], baseline: str | None, output: Path | None) -> tuple[compare.Comparison, list[Path]]:
-    """Compare records; (the comparison, the files that were written to `output`). Raises DistmlError."""
-    if len(paths) < 2:
-        raise DistmlError(f"compare wants two records or more; to see one: distml recommend {os.fspath(paths[0])}")
-    found = compare.compare(read_records(paths), baseline)
-    return found, [] if output is None else write_files(found, output)
