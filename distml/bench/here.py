@@ -1,13 +1,16 @@
 """Where records lie, and what the record of this machine tells a plan."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from distml.bench.compare import MODELS
 from distml.bench.machine import identity
 from distml.bench.record import Measured, read
 from distml.errors import DistmlError
 from distml.hardware.devices import list_devices
-from distml.sweep.plan import Speed
+
+if TYPE_CHECKING:
+    from distml.sweep.plan import Speed
 
 FULL, QUICK = "throughput.json", "throughput-quick.json"
 
@@ -17,7 +20,7 @@ def default_output(runs: Path, quick: bool) -> Path:
     return runs / (QUICK if quick else FULL)
 
 
-def known_speed(runs: Path) -> Speed | None:
+def known_speed(runs: Path) -> "Speed | None":
     """What this machine did in its own record in this folder of runs, the full one before the quick one; None: nothing.
 
     A record of another machine, or one that cannot be read, is no record of this one.
@@ -35,8 +38,10 @@ def known_speed(runs: Path) -> Speed | None:
     return None
 
 
-def speed(record: Measured, path: Path) -> Speed:
+def speed(record: Measured, path: Path) -> "Speed":
     """A record's best rates, in rows of training a second."""
+    from distml.sweep.plan import Speed  # imports scikit-learn, for which those who only write a record need not wait
+
     rates: dict[str, float] = {}
     for model, _ in MODELS:
         best = record.best(model)

@@ -106,7 +106,9 @@ def published_lines(published: Sequence[Published]) -> list[RenderableType]:
             Text(),
             Text(f"PUBLISHED, not measured here: {one.label}"),
             Text(f"  {one.source}   {one.url}   read {one.read}", style="dim"),
-            Columns(["  what", "value", "on"], [[f"  {row[0]}", *row[1:3]] for row in published_rows(one)], ["value"]),
+            Columns(
+                ["  what", "value", "on", "note"], [[f"  {row[0]}", *row[1:]] for row in published_rows(one)], ["value"]
+            ),
         ]
     return lines
 
