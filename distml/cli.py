@@ -284,6 +284,19 @@ def show(
 
 
 @app.command()
+def rows(
+    name: Name,
+    trial: Annotated[str | None, typer.Argument(metavar="TRIAL", help="by default the winner")] = None,
+    runs: Runs = Path("runs"),
+    debug: Debug = False,
+) -> None:
+    """Print each row's cluster, or its coordinates in a projection, as CSV."""
+    from distml.report.loaded import load
+
+    typer.echo(load(name, runs).rows(trial).to_csv(index_label="row"), nl=False)
+
+
+@app.command()
 def rerun(name: Name, trial: Trial, runs: Runs = Path("runs"), debug: Debug = False) -> None:
     """Train a recorded trial again and compare."""
     from distml.report.loaded import load

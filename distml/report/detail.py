@@ -116,6 +116,10 @@ def ended(sweep: LoadedSweep) -> list[RenderableType]:
         touched = "touched once" if record.touched == 1 else f"touched {record.touched} times, by a winner each"
         title = f"holdout ({touched})" if rows is None else f"holdout ({rows:,} rows, {touched})"
         parts.append(Text(f"{title}   {winner.trial}: {_scores(sweep.holdout)}"))
+    elif winner:
+        parts.append(
+            Text("no holdout, as there is no target: scores are means over resamples of the rows, with their sd")
+        )
     parts += [Text(cause, style="red") for cause in _causes(sweep)]
     trials = sum(number for state, number in record.counts.items() if state not in ("pending", "running"))
     rate = f" = {trials / record.seconds * 60:.0f} a minute" if record.seconds >= 1 else ""
