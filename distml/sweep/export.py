@@ -3,12 +3,11 @@
 import importlib.metadata
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from distml.data.dataset import Dataset
 from distml.data.table import file_sha256
 from distml.errors import DistmlError
 from distml.scorer.calibration import calibrated
-from distml.scorer.files import Calibration, Data, Manifest, Points, Threshold, columns_of
+from distml.scorer.files import Calibration, Data, Manifest, Member, Points, Threshold, columns_of
 from distml.scorer.onnx import check_installed
 from distml.scorer.opening import open_scorer
 from distml.scorer.reasons import background_of
@@ -84,7 +83,7 @@ def export_scorer(
     background: whether made-up rows are stored, against which reasons are told
     onnx: whether models are written as ONNX, too, where they convert and say the same
     checked: the sweep, where it was just checked
-    threads: for the training of estimators; by default all cores that this process may use
+    threads: members trained at a time; by default as many as this process may use cores
 
     Raises:
         SweepHeldError: the sweep is running.
@@ -98,21 +97,20 @@ def export_scorer(
         record = replay(journal.events)
         with _timed(seconds, "reading"):
             checked = checked or preflight(SweepSpec.from_mapping(record.spec or {}, folder.name))
+        if checked.dataset.target is None:
+            raise DistmlError(
+                f"{folder.name} has no target, so there is nothing to score by; see: distml rows {folder.name}"
+            )
         if checked.dataset.sha256 != record.openings[-1]["data_sha256"]:
             raise DistmlError(f"{checked.spec.data.source} has changed since {folder.name} was trained on it")
         with _timed(seconds, "choosing"):
             ensemble = choose_ensemble(folder, checked, record, trial, single)
         target = output or folder.path / "scorer"
         with new_folder(target) as made:
-            manifest = _write(
-                checked,
-                record,
-                ensemble,
-                made,
-                background,
-                Refit(checked, made, threads, onnx),
-                partial(_timed, seconds),
-            )
+            refit = Refit(checked, made, onnx)
+            with _timed(seconds, "training"):
+                members = refit.write_all(record.trials, ensemble.weights, threads)
+            manifest = _write(checked, record, ensemble, members, refit.notes, made, background)
             with _timed(seconds, "holdout"):
                 held = _raw_holdout(manifest, made, checked, threads)
             holdout = _evaluated(checked, calibrated(ensemble.calibration, held))
@@ -167,17 +165,14 @@ def _write(
     checked: Checked,
     record: SweepRecord,
     ensemble: Ensemble,
+    members: Sequence[Member],
+    notes: Sequence[str],
     made: Path,
     background: bool,
-    refit: Refit,
-    timed: Callable[[str], AbstractContextManager[None]],
 ) -> Manifest:
-    """Train the members and write the folder, all but the metrics."""
+    """Write the folder's description, beside the members' files; all but the metrics."""
     dataset = checked.dataset
-    members = []
-    for trial, weight in ensemble.weights.items():
-        with timed(f"training {trial}"):
-            members.append(refit.write(record.trials[trial], weight))
+    assert dataset.target is not None
     if background:
         background_of(dataset.frame.iloc[dataset.train], seed=checked.spec.seed).to_parquet(
             made / _BACKGROUND, index=False
@@ -198,7 +193,7 @@ def _write(
         metrics={},
         sweep=_provenance(checked, record),
         versions=_versions(),
-        notes=tuple(dict.fromkeys(refit.notes)),
+        notes=tuple(dict.fromkeys(notes)),
         sha256={path.name: file_sha256(path) for path in sorted(made.iterdir())},
     )
     write_manifest(manifest, made)
@@ -222,7 +217,7 @@ def _evaluated(checked: Checked, prediction: np.ndarray) -> dict[str, float]:
 
 def _data(checked: Checked) -> Data:
     dataset, said = checked.dataset, checked.spec.data
-    apart = [dataset.target, *said.drop, *filter(None, [said.group, said.time])]
+    apart = [*filter(None, [dataset.target]), *said.drop, *filter(None, [said.group, said.time])]
     return Data(
         source=said.source.name,
         sha256=dataset.sha256,
