@@ -15,7 +15,7 @@ from tests.sweep.trained import GERMAN, TRIALS, checked_german, write_trained
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A scorer's folder that no test changes."""
-    return export_scorer(write_trained(tmp_path_factory.mktemp("runs"), checked_german(), TRIALS), threads=1).folder
+    return export_scorer(write_trained(tmp_path_factory.mktemp("runs"), checked_german(), TRIALS)).folder
 
 
 @pytest.fixture(scope="session")

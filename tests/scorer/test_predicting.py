@@ -153,7 +153,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
 @pytest.mark.long
 def test_memory_does_not_grow_with_the_table(german: pd.DataFrame, tmp_path: Path) -> None:
     """The whole command, on 30,000 rows and on 150,000: well under a GiB, and no more for more rows."""
-    folder = export_scorer(write_trained(tmp_path / "runs", checked_german("one"), TRIALS[:1]), threads=1).folder
+    folder = export_scorer(write_trained(tmp_path / "runs", checked_german("one"), TRIALS[:1])).folder
     lines = german.to_csv(index=False).splitlines(keepends=True)
     most = []
     for times in (30, 150):

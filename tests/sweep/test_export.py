@@ -1,7 +1,6 @@
 """A scorer made of a sweep's folder, and what it says of itself."""
 
 import json
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,6 @@ from distml.sweep.export import Exported, export_scorer
 from distml.sweep.runs import RunFolder, predictions_file
 from tests.sweep.trained import GERMAN, TRIALS, checked_german, write_trained
 
-export = partial(export_scorer, threads=1)  # more wait for each other where others use the machine
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
@@ -29,7 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
 
 @pytest.fixture(scope="module")
 def made(folder: RunFolder) -> Exported:
-    return export(folder)
+    return export_scorer(folder)
 
 
 def test_members_stand_with_their_shares_and_files(made: Exported) -> None:
@@ -55,7 +52,7 @@ def test_the_holdout_is_scored_by_the_folder_and_journalled_once(folder: RunFold
     found = load(folder.name, folder.root)
     assert detail.sweep_json(found)["scorer"] == made.holdout
     assert (found.record.scored, found.record.scorer_is_current) == (1, True)
-    export(folder, checked=checked)
+    export_scorer(folder, checked=checked)
     assert load(folder.name, folder.root).record.scored == 1
 
 
@@ -87,7 +84,7 @@ def test_what_is_said_names_members_holdout_and_the_next_step(made: Exported) ->
 def test_each_family_alone_scores_as_it_did_in_training(folder: RunFolder, place: int, tmp_path: Path) -> None:
     """Opened from its files: nothing but weights, numbers and names is stored."""
     trial = f"t{place + 1:04}"
-    one = export(folder, tmp_path / "one", trial)
+    one = export_scorer(folder, tmp_path / "one", trial)
     assert dict(one.weights) == {trial: 1.0}
     assert 0.7 < one.holdout["roc_auc"] < 0.9
 
@@ -95,12 +92,12 @@ def test_each_family_alone_scores_as_it_did_in_training(folder: RunFolder, place
 def test_single_is_the_best_trial(folder: RunFolder, tmp_path: Path) -> None:
     best = load(folder.name, folder.root).best
     assert best is not None
-    assert set(export(folder, tmp_path / "one", single=True).weights) == {best.trial}
+    assert set(export_scorer(folder, tmp_path / "one", single=True).weights) == {best.trial}
 
 
 def test_without_kept_predictions_the_best_stands_alone_and_says_so(tmp_path: Path) -> None:
     folder = write_trained(tmp_path, checked_german(), TRIALS[:2], keep=False)
-    made = export(folder, background=False)
+    made = export_scorer(folder, background=False)
     assert len(made.weights) == 1 and made.calibration.method == "none" and made.scores == {}
     assert "kept no validation predictions" in made.notes[0]
     assert not (made.folder / "background.parquet").exists()
@@ -110,14 +107,14 @@ def test_without_kept_predictions_the_best_stands_alone_and_says_so(tmp_path: Pa
 def test_damaged_predictions_cost_a_candidate_not_the_scorer(tmp_path: Path) -> None:
     folder = write_trained(tmp_path, checked_german(), TRIALS[:2])
     predictions_file(folder.predictions, "t0001").write_bytes(b"PK\x03\x04 cut")
-    assert set(export(folder).weights) == {"t0002"}
+    assert set(export_scorer(folder).weights) == {"t0002"}
 
 
 @pytest.mark.long  # the converters take seconds to import
 def test_onnx_where_it_converts_and_the_reason_where_it_does_not(folder: RunFolder, tmp_path: Path) -> None:
     pytest.importorskip("skl2onnx")
     for place, (family, _) in enumerate(TRIALS, start=1):
-        made = export(folder, tmp_path / family, f"t{place:04}", onnx=True)
+        made = export_scorer(folder, tmp_path / family, f"t{place:04}", onnx=True)
         [member] = open_scorer(made.folder).manifest.members
         if family in ("hist-gradient-boosting", "xgboost"):
             assert member.onnx is None and f"no ONNX of t{place:04} ({family}): does not convert" in made.notes[-1]
@@ -148,25 +145,25 @@ def test_a_table_that_has_changed_is_refused(tmp_path: Path) -> None:
     folder = write_trained(tmp_path, checked, TRIALS[:1])
     table.write_text(table.read_text().replace("good", "bad", 1))
     with pytest.raises(DistmlError, match="has changed since german was trained on it"):
-        export(folder)
+        export_scorer(folder)
     assert not (folder.path / "scorer").exists()
 
 
 def test_a_sweep_without_any_score_has_nothing_to_export(tmp_path: Path) -> None:
     folder = write_trained(tmp_path, checked_german(), [])
     with pytest.raises(DistmlError, match="nothing to export"):
-        export(folder)
+        export_scorer(folder)
 
 
 def test_a_misspelt_trial_is_named(folder: RunFolder) -> None:
     with pytest.raises(DistmlError, match=r"no trial 't001'.*t0001"):
-        export(folder, trial="t001")
+        export_scorer(folder, trial="t001")
 
 
 def test_another_folder_is_not_overwritten(folder: RunFolder, tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(DistmlError, match="holds something that is no scorer"):
-        export(folder, tmp_path)
+        export_scorer(folder, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
@@ -179,7 +176,7 @@ def test_more_classes_and_values(tmp_path: Path) -> None:
     trials = [TRIALS[0], TRIALS[1]]
     checked = checked_german("classes", ["logistic-regression", "random-forest"], source=table, target="class",
                              positive=None)  # fmt: skip
-    made = export(write_trained(tmp_path / "runs", checked, trials))
+    made = export_scorer(write_trained(tmp_path / "runs", checked, trials))
     scored = open_scorer(made.folder).score(pd.read_csv(table))
     names = ["probability_long", "probability_medium", "probability_short"]
     assert list(scored.columns) == [*names, "decision", "problem"]
@@ -187,7 +184,7 @@ def test_more_classes_and_values(tmp_path: Path) -> None:
     np.testing.assert_allclose(scored[names].astype(float).sum(axis=1), 1, atol=2e-6)
 
     checked = checked_german("amounts", ["random-forest"], ("r2",), target="credit_amount", positive=None)
-    made = export(write_trained(tmp_path / "runs", checked, [TRIALS[1]]))
+    made = export_scorer(write_trained(tmp_path / "runs", checked, [TRIALS[1]]))
     scored = open_scorer(made.folder).score(pd.read_csv(GERMAN))
     assert list(scored.columns) == ["prediction", "problem"]
     assert made.calibration.reason == "values need no calibration"
@@ -205,7 +202,7 @@ def test_a_users_own_classes_open_for_those_who_trust_them(tmp_path: Path) -> No
     folder = write_trained(tmp_path, checked_german("own", families), own)
     table = pd.read_csv(GERMAN)
     for trial, module in (("t0001", "networks"), ("t0002", "models")):
-        made = export(folder, trial=trial)
+        made = export_scorer(folder, trial=trial)
         with pytest.raises(DistmlError, match=rf"--trust tests\.running\.{module}"):
             open_scorer(made.folder)
         scored = open_scorer(made.folder, [f"tests.running.{module}"]).score(table)
