@@ -137,7 +137,7 @@ print(rows, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
 
 @pytest.mark.parametrize("suffix", ["csv.gz", "jsonl"])
 def test_memory_does_not_grow_with_the_file(tmp_path: Path, suffix: str) -> None:
-    """A quarter of a gigabyte of Python objects, were they all held."""
+    """By as many rows as would take hundreds of MiB if they were held."""
     path, line = tmp_path / f"t.{suffix}", "123.456,car" + "x" * 40
     if suffix == "jsonl":
         one = json.dumps({"amount": 1.5, "purpose": "c" * 40})
