@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from distml.bench.record import Batch, Model, Way
 
 _FRACTIONS = (2, 4, 8)  # processes on one card at once
-_LADDER = {"cpu": (8, 32, 128), "cuda": (16, 64, 256, 1024, 4096)}  # members of a cohort
+_LADDER = {"cpu": (8, 16, 32, 64), "cuda": (16, 64, 256, 1024, 4096)}  # members of a cohort
 _QUICK_LADDER = {"cpu": (16, 64), "cuda": (64, 512)}
 
 
@@ -77,7 +77,7 @@ def first_arms(subject: Subject, batch_size: int, quick: bool) -> list[Arm]:
     """The arms that need nothing but the machine; the scoring network's on its devices, the forest's on its cores.
 
     >>> [arm.name for arm in first_arms(Subject(cores=4), 256, quick=False) if arm.model == "scoring-network"]
-    ['one process', '2 processes', '4 processes', 'cohort of 8', 'cohort of 32', 'cohort of 128']
+    ['one process', '2 processes', '4 processes', 'cohort of 8', 'cohort of 16', 'cohort of 32', 'cohort of 64']
     >>> cut = Subject(cores=16, slices=("MIG-0", "MIG-1", "MIG-2"))
     >>> [arm.name for arm in first_arms(cut, 256, quick=True) if arm.model == "scoring-network"]
     ['one process', '3 MIG slices', 'cohort of 64', 'cohort of 512']
