@@ -17,7 +17,7 @@ class Subject:
     cores: int
     card: str | None = None  # UUID of a whole card
     slices: tuple[str, ...] = ()  # UUIDs of the slices of one card
-    mps: bool = False  # an MPS daemon runs
+    mps: str | None = None  # where an MPS daemon listens; None: there is none
 
     @property
     def device(self) -> str:
@@ -114,7 +114,7 @@ def second_arms(subject: Subject, batch_size: int, members: int, fits: Sequence[
     place = subject.card or next(iter(subject.slices), None)
     everywhere: list[tuple[tuple[str | None, ...], bool]] = []
     if subject.card:
-        everywhere.append(((place,) * 2, subject.mps))
+        everywhere.append(((place,) * 2, subject.mps is not None))
     elif len(subject.slices) > 1:
         everywhere.append((subject.slices, False))
     elif subject.device == "cpu" and subject.cores > 1:

@@ -29,6 +29,7 @@ from distml.bench.worker import Done, Job
 from distml.bench.workload import FULL, QUICK, operations, size
 from distml.errors import DistmlError
 from distml.hardware.devices import Inventory
+from distml.hardware.mps import PIPES
 from distml.hardware.samples import DeviceSample
 from distml.sweep.provenance import git_revision
 
@@ -213,8 +214,8 @@ class Bench:
     def _job(self, arm: Arm, threads: int, place: str | None = None) -> Job:
         device = place or arm.places[0]
         environment = {} if device is None else {"CUDA_VISIBLE_DEVICES": device}
-        if device is not None and not arm.mps:
-            environment["CUDA_MPS_PIPE_DIRECTORY"] = _NO_MPS
+        if device is not None:
+            environment[PIPES] = self._subject.mps if arm.mps and self._subject.mps else _NO_MPS
         return Job(
             self._settings.workload, arm.model, arm.members, arm.batch_size, "cpu" if device is None else "cuda",
             threads, tuple(environment.items()), arm.memory_share,

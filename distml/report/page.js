@@ -25,7 +25,7 @@
       for (const trace of data) if (trace.type === "scattergl") trace.type = "scatter";
     }
     const template = themes[dark.matches ? "dark" : "light"];
-    const small = narrow(plot) ? { margin: { ...template.layout.margin, ...layout.margin, l: 44, r: 8 } } : {};
+    const small = narrow(plot) ? { font: { size: 12 }, margin: { ...template.layout.margin, ...layout.margin, l: 44, r: 8 } } : {};
     return { data, layout: { ...layout, ...small, template, autosize: true, dragmode: touch ? false : (layout.dragmode ?? "zoom") } };
   }
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 HEIGHT = 360  # pixels of a chart that does not say
+_FACTS = 4  # columns; a table of no more, all texts, breaks its lines instead of scrolling sideways
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ Block = Paragraph | Tiles | Table | Chart | Choice
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, a sentence with what it comes to, and what shows it. Without blocks, `lead` says why there are none."""
+    """A heading, a sentence with what it comes to, and what shows it; without blocks the sentence says why."""
 
     id: str
     heading: str
@@ -174,9 +175,10 @@ def _table(table: Table) -> str:
         + "</tr>"
         for row in table.rows
     )
+    kind = "" if any(figures) or len(table.headings) > _FACTS else ' class="facts"'
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{_text(table.caption)}">'
-        f"<table><caption>{_text(table.caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        f"<table{kind}><caption>{_text(table.caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         "</div>"
     )
 

@@ -40,6 +40,7 @@ def template(page: str) -> dict[str, Any]:
             "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},
             "colorscale": {"sequential": SCALE},
             "hovermode": "closest",
+            "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": MUTED, "activecolor": tone["text"]},
         }
     }  # fmt: skip
 

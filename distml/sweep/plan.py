@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -14,17 +15,21 @@ from distml.data.variant import variant_from
 from distml.models.family import Family
 from distml.models.space import Choice, Domain, Fixed, Space, Value
 from distml.sweep.cluster import Cluster
+from distml.sweep.journal import read
 from distml.sweep.params import PREPROCESSING, split_params
 from distml.sweep.parts import family_plans, full_size
 from distml.sweep.places import Places
 from distml.sweep.preflight import Checked
+from distml.sweep.records import replay
 from distml.sweep.resources import check_resources, wishes
+from distml.sweep.runs import RunFolder
 from distml.sweep.search import FamilyPlan
 from distml.sweep.wish import Wish, share
 from distml.training.cohort import Assignment, Member
 from distml.training.start import start_cohort
 
 _PILOT_ROWS = 2000
+_MEASURED = 5  # structures whose shares are told
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,11 @@ class Plan:
     basis: str  # what the estimate rests on
 
 
+def needs_so_far(folder: RunFolder) -> tuple[Mapping[str, Any], ...]:
+    """What this sweep's cohorts turned out to take of devices, where it was begun before; the journal's events."""
+    return tuple(replay(read(folder.journal)).needs.values()) if folder.journal.is_file() else ()
+
+
 @dataclass(frozen=True)
 class Speed:
     """What all of this machine together did when its throughput record was measured."""
@@ -56,8 +66,12 @@ class Speed:
     source: str  # "this machine's throughput record of 2026-11-23, runs/throughput.json"
 
 
-def make_plan(checked: Checked, cluster: Cluster, speed: Speed | None = None) -> Plan:
+def make_plan(
+    checked: Checked, cluster: Cluster, needs: Sequence[Mapping[str, Any]] = (), speed: Speed | None = None
+) -> Plan:
     """Plan a sweep for a cluster; trains one small piece of each family for the estimate that `speed` says nothing of.
+
+    needs: what is known of its cohorts, from `needs_so_far`.
 
     Raises:
         MistakesError: it asks for what no node has.
@@ -71,7 +85,8 @@ def make_plan(checked: Checked, cluster: Cluster, speed: Speed | None = None) ->
     for plan, (family, space) in zip(plans, checked.families.values(), strict=True):
         wish = asked[plan.name]
         where = f"{wish.cpus} CPU{'s' * (wish.cpus != 1)}{f' and {_gpu(wish)}' if wish.any_gpu else ''} each"
-        lines.append(PlanLine(plan.name, plan.quota, f"{_how(family, plan, space)}, {where}", _places(wish, cluster)))
+        found = _places(wish, cluster) + _measured(plan.name, wish, needs)
+        lines.append(PlanLine(plan.name, plan.quota, f"{_how(family, plan, space)}, {where}", found))
         if plan.quota is not None:
             known = _recorded_seconds(checked, family, space, plan, speed) if speed else None
             if known is None:
@@ -105,6 +120,16 @@ def _places(wish: Wish, cluster: Cluster) -> tuple[str, ...]:
             text += f"; {wish.cpus} of the {cpus} CPUs beside them for each, start the node with more --cpus"
         lines.append(text)
     return tuple(lines)
+
+
+def _measured(family: str, wish: Wish, needs: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The shares that cohorts take by now, as was measured."""
+    if wish.gpu != "auto":
+        return ()
+    own = [need for need in needs if need["family"] == family]
+    told = [f"{need['kind']} as measured: {need['reason']}" for need in own[:_MEASURED]]
+    more = len(own) - len(told)
+    return (*told, *([f"and {more} more structures that were measured"] if more else []))
 
 
 def structures(family: Family, space: Space) -> float:

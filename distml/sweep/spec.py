@@ -190,6 +190,7 @@ class SweepSpec(_Part):
     search: Search = Field(default=Search(), description="who proposes trials and who stops them")
     budget: Budget = Field(default=Budget(minutes=10.0), description="trials, minutes or both, whichever ends first")
     resources: Resources = Field(default=Resources(), description="what a cohort runs on")
+    export: bool = Field(default=True, description="make a scorer of the best trials when the sweep is over")
 
     _subject: str = PrivateAttr(default="the sweep")
 

@@ -12,12 +12,13 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
-from distml.data.task import Outline
 from distml.errors import DistmlError
+from distml.models.probabilities import predicted
 from distml.training.cohort import Assignment, Member, RungResult, State
 from distml.training.failures import failure_of
 from distml.training.out_of_bag import OutOfBag
 from distml.training.scores import score_pairs
+from distml.training.validation import Validation
 
 
 @dataclass
@@ -63,6 +64,17 @@ class EstimatorCohort:
         raise DistmlError(
             f"estimators are not saved between rungs and cannot be taken up from {path}: start them again"
         )
+
+    def validation(self, trial: str) -> Validation:
+        given, one = self.assignment, self._members[trial]
+        if given.whole is not None and one.out_of_bag is not None:
+            prediction, known = one.out_of_bag.prediction()
+            return Validation.of_folds([(given.whole.train_rows[known], prediction[known])])
+        with _training(given.threads):
+            pairs = zip(one.models, given.folds, strict=True)
+            return Validation.of_folds(
+                [(fold.valid_rows, predicted(model, fold.x_valid, given.outline)) for model, fold in pairs]
+            )
 
     def predict(self, trial: str, x: np.ndarray) -> np.ndarray:
         """x: (rows, features) -> (folds, rows, classes) or (folds, rows); one fold where out-of-bag rows validated."""
@@ -153,15 +165,6 @@ def validates_out_of_bag(assignment: Assignment, model: Any) -> bool:
     """Whether the rows left out of its bootstrap samples can validate this estimator."""
     growth = assignment.family.growth
     return growth is not None and growth.out_of_bag and bool(model.get_params(deep=False).get("bootstrap"))
-
-
-def predicted(model: Any, x: np.ndarray, outline: Outline) -> np.ndarray:
-    """(rows, classes) probabilities, with a column for a class that the training rows lacked too; or (rows,) values."""
-    if outline.task == "regression":
-        return np.asarray(model.predict(x))
-    probabilities = np.zeros((len(x), outline.classes))
-    probabilities[:, np.asarray(model.classes_, dtype=np.int64)] = model.predict_proba(x)
-    return probabilities
 
 
 def _is_on_gpu(model: Any) -> bool:

@@ -64,14 +64,16 @@ def test_a_plan_by_a_record_by_hand():
     rows = sum(len(fold.x_train) for fold in folds)
     multiplications = features * 8 + 8 * 8 + 8
     speed = Speed({"scoring-network": 1000.0}, multiplications // 2, features, "the record")
-    made = make_plan(checked, Cluster((Node("here", cpus=2),)), speed)
+    made = make_plan(checked, Cluster((Node("here", cpus=2),)), speed=speed)
     assert made.seconds == pytest.approx(20 * rows * 3 * 2 / 1000.0, rel=0.01)
     assert made.basis == "from the record, scaled by rows, epochs or trees, and the size of the model"
 
 
 def test_families_that_the_record_does_not_have_are_guessed_and_said():
     checked = preflight(spec(families=["random-forest", "naive-bayes"]))
-    made = make_plan(checked, Cluster((Node("here", cpus=2),)), Speed({"random-forest": 1e6}, 5696, 24, "the record"))
+    made = make_plan(
+        checked, Cluster((Node("here", cpus=2),)), speed=Speed({"random-forest": 1e6}, 5696, 24, "the record")
+    )
     assert made.basis.endswith("; naive-bayes: a guess from one small trial on 2,000 rows")
     assert make_plan(checked, Cluster((Node("here", cpus=2),))).basis.startswith("a guess from one small trial of each")
 
