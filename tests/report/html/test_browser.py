@@ -112,7 +112,7 @@ def test_the_page_is_used_by_keyboard(browser: Browser, report: Path) -> None:
         second = await page.ask(said)
         await page.key("ArrowDown")
         other = await page.ask(said)
-        assert first.startswith("before calibration, predicted 0.") and ", observed 0." in first
+        assert first.startswith("before calibration, predicted 0.") and ", observed 0" in first
         assert second.startswith("before calibration") and second != first
         assert other.startswith("after calibration")
         assert await page.ask("document.querySelectorAll('#plot-calibration .hoverlayer .hovertext').length") == 1
