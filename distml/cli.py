@@ -132,7 +132,7 @@ def sweep(
         from distml.sweep.reading import read_sweep
         from distml.sweep.run import run_sweep
 
-        spec = read_sweep(file, set_)
+        spec = read_sweep(file, [*set_, "export=false"] if no_export else set_)
         outcome = run_sweep(spec, runs=runs, address=address, fork=fork, watcher=seen, verbose=verbose)
     except KeyboardInterrupt:
         typer.echo(f"interrupted; go on with: {again}", err=True)
@@ -148,7 +148,7 @@ def sweep(
         typer.echo(detail.nothing(found), err=True)
         raise typer.Exit(1)
     _show(*detail.ended(found))
-    if outcome.state == "done" and spec.export and not no_export and not found.record.scorer_is_current:
+    if outcome.state == "done" and spec.export and not found.record.scorer_is_current:
         _make_scorer(found.folder, outcome)
     if outcome.state != "done":
         typer.echo(f"{outcome.state}; go on with: {again}", err=True)
@@ -195,20 +195,109 @@ def plan(
     debug: Debug = False,
 ) -> None:
     """Show what a sweep would do, and how long it takes."""
+    from distml.bench.here import known_speed
     from distml.report import planned
-    from distml.sweep.plan import make_plan
+    from distml.sweep.plan import make_plan, needs_so_far
     from distml.sweep.preflight import preflight
     from distml.sweep.reading import read_sweep
+    from distml.sweep.runs import RunFolder
     from distml.sweep.session import seen_from, this_machine
 
     checked = preflight(read_sweep(file, set_), runs)
-    made = make_plan(checked, seen_from(address) if address else this_machine())
+    needs = needs_so_far(RunFolder(runs, checked.spec.name))
+    cluster = seen_from(address) if address else this_machine()
+    made = make_plan(checked, cluster, needs, None if address else known_speed(runs))
     if as_ is Format.table:
         typer.echo("\n".join(planned.plan_lines(checked.resolved, checked.warnings, made)))
     elif as_ is Format.json:
         _print_json(planned.plan_json(checked.resolved, checked.warnings, made))
     else:
         _print_rows(planned.plan_rows(made), as_)
+
+
+@app.command()
+def bench(
+    quick: Annotated[bool, typer.Option("--quick", help="fewer arms on less work: under 2 minutes on 2 cores")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="the record; by default RUNS/throughput.json")
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option("--device", metavar="DEVICE", help="cpu, gpu0, rtx-3090, ...; else the first GPU"),
+    ] = None,
+    site: Annotated[
+        Path | None, typer.Option("--site", metavar="FILE", help="prices; by default site.yaml, where there is one")
+    ] = None,
+    tf32: Annotated[bool, typer.Option("--tf32", help="let a GPU round factors of products to TF32")] = False,
+    anyway: Annotated[bool, typer.Option("--anyway", help="even while a sweep runs here")] = False,
+    runs: Runs = Path("runs"),
+    debug: Debug = False,
+) -> None:
+    """Measure this machine's throughput under every way of sharing it."""
+    from distml.report import benching
+
+    command = shlex.join(["distml", *sys.argv[1:]])
+    complete, lines = benching.bench(
+        quick=quick, output=output, runs=runs, device=device, site=site, tf32=tf32, anyway=anyway, command=command
+    )
+    _show(*lines)
+    if not complete:
+        typer.echo("interrupted; what had been measured is in the record", err=True)
+        raise typer.Exit(INTERRUPTED)
+
+
+Records = Annotated[list[Path], typer.Argument(metavar="RECORD...", help="of `distml bench`", show_default=False)]
+
+
+@app.command()
+def compare(
+    records: Records,
+    baseline: Annotated[
+        str | None, typer.Option("--baseline", metavar="RECORD", help="what ratios refer to; by default the first")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="DIR", help="also write a page and a picture there")
+    ] = None,
+    as_: As = Format.table,
+    debug: Debug = False,
+) -> None:
+    """Lay throughput records beside each other."""
+    from distml.bench.compare import compare
+    from distml.bench.record import read
+    from distml.report import compared as shown
+
+    found = compare([(path, read(path)) for path in records], baseline)
+    if as_ is Format.table:
+        _show(*shown.comparison_lines(found))
+    elif as_ is Format.json:
+        _print_json(shown.comparison_json(found))
+    else:
+        _print_rows(shown.comparison_rows(found), as_)
+    if output is not None:
+        from distml.report.comparison_page import write_files
+
+        for file in write_files(found, output):
+            typer.echo(f"written: {file}", err=True)
+
+
+@app.command()
+def recommend(
+    record: Annotated[Path, typer.Argument(metavar="RECORD", help="of `distml bench`", show_default=False)],
+    trials: Annotated[int, typer.Option("--trials", metavar="N", help="that a sweep is to have")] = 1000,
+    as_: As = Format.table,
+    debug: Debug = False,
+) -> None:
+    """Say how to share a machine for a sweep, and how long that takes."""
+    from distml.bench.recommend import recommend
+    from distml.bench.record import read_measured
+    from distml.report import recommended
+
+    measured = read_measured(record)
+    advice = recommend(measured, trials)
+    if as_ is Format.table:
+        _show(*recommended.advice_lines(measured, record, advice))
+    else:
+        _print_rows(recommended.advice_rows(advice), as_)
 
 
 @app.command()
@@ -535,6 +624,9 @@ def node_start(
     ] = None,
     name: NodeName = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print the commands, start nothing")] = False,
+    mps: Annotated[
+        bool, typer.Option("--mps", help="let processes that share a whole card compute at once, by NVIDIA's MPS")
+    ] = False,
     block: Annotated[bool, typer.Option("--block", help="stay, and end the node with this process")] = False,
 ) -> None:
     """Start one raylet for each class of device of this machine."""
@@ -544,12 +636,14 @@ def node_start(
         raise DistmlError("give either --head, to begin a cluster here, or --address HOST:PORT, to join one")
     asked = nodes.Request(
         address=address, host=host, port=port, dashboard_host=dashboard_host, dashboard_port=dashboard_port,
+        mps=mps,
         **({"name": name} if name else {}),
     )  # fmt: skip
     nodes.check(asked)
     parts = nodes.parts_here(cpus)
     if dry_run:
-        typer.echo("\n".join(map(str, nodes.commands(asked, parts, nodes.memory_here()))))
+        starts = [*nodes.daemon_commands(asked, parts), *map(str, nodes.commands(asked, parts, nodes.memory_here()))]
+        typer.echo("\n".join(starts))
         return
     started = nodes.start(asked, parts)
     for line in nodes.said(asked, parts):

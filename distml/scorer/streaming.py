@@ -128,7 +128,7 @@ def _separated_pieces(path: Path, packed: bool, separator: str, used: list[str],
     wrong: list[tuple[int, str]] = []  # (row of the file, counted from 0 below the header; why)
 
     def keep(row: "pyarrow.csv.InvalidRow") -> str:
-        wrong.append((row.number - 2, f"has {row.actual_columns} cells, the header has {row.expected_columns}"))
+        wrong.append((row.number - 2, f"has {row.actual_columns} cells where the header has {row.expected_columns}"))
         return "skip"
 
     texts = {name: pa.string() for name in used}

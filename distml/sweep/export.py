@@ -81,7 +81,7 @@ def export_scorer(
     trial: this one alone, instead of an ensemble; single: the sweep's best one alone
     background: whether made-up rows are stored, against which reasons are told
     checked: the sweep, where it was just checked
-    threads: for the training of estimators; by default all cores that this process may use
+    threads: members trained at a time; by default as many as this process may use cores
 
     Raises:
         SweepHeldError: the sweep is running.
@@ -161,11 +161,9 @@ def _write(
 ) -> Manifest:
     """Train the members and write the folder, all but the metrics."""
     dataset = checked.dataset
-    refit = Refit(checked, made, threads)
-    members = []
-    for trial, weight in ensemble.weights.items():
-        with timed(f"training {trial}"):
-            members.append(refit.write(record.trials[trial], weight))
+    refit = Refit(checked, made)
+    with timed("training"):
+        members = refit.write_all(record.trials, ensemble.weights, threads)
     if background:
         background_of(dataset.frame.iloc[dataset.train], seed=checked.spec.seed).to_parquet(
             made / _BACKGROUND, index=False

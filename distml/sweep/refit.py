@@ -1,12 +1,15 @@
 """Trials trained once more, on all training rows, and written into a scorer's folder."""
 
+import warnings
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
 
 from distml.data.arrays import fit_preprocessor
 from distml.data.preprocessing import cardinalities
@@ -29,19 +32,31 @@ _HOLDS_ROWS = {
 
 
 class Refit:
-    """Trains members one after another; those of one preprocessing variant share its arrays and its file."""
+    """Trains members; those of one preprocessing variant share its arrays and its file."""
 
-    def __init__(self, checked: Checked, folder: Path, threads: int) -> None:
-        self._checked, self._folder, self._threads = checked, folder, threads
+    def __init__(self, checked: Checked, folder: Path) -> None:
+        self._checked, self._folder = checked, folder
         self._variants: dict[Variant, tuple[str, FoldArrays]] = {}
         self.notes: list[str] = []
 
-    def write(self, trial: TrialRecord, weight: float) -> Member:
-        """Train one trial and write it.
+    def write_all(self, trials: Mapping[str, TrialRecord], weights: Mapping[str, float], threads: int) -> list[Member]:
+        """Train and write trials, as many at a time as there are threads, the longest first; in the weights' order.
+
+        Each trains on one thread: on a machine that others use, threads that wait for each other lose most of it.
 
         Raises:
-            DistmlError: its training failed this time.
+            DistmlError: a training failed this time.
         """
+        for trial in weights:
+            self._prepared(variant_from(split_params(trials[trial].params)[1]))
+        longest_first = sorted(weights, key=lambda trial: -trials[trial].seconds)
+        # Each changes the filters of warnings for itself, which threads share: here they are put back.
+        with warnings.catch_warnings(), threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
+            made = {trial: pool.submit(self.write, trials[trial], weights[trial]) for trial in longest_first}
+            return [made[trial].result() for trial in weights]
+
+    def write(self, trial: TrialRecord, weight: float) -> Member:
+        """Train one trial and write it. Raises DistmlError where its training failed this time."""
         name = trial.family
         family = self._checked.families[name][0]
         params, choices = split_params(trial.params)
@@ -49,9 +64,7 @@ class Refit:
         preprocessing, whole = self._prepared(variant)
         dataset = self._checked.dataset
         outline = Outline(dataset.task, whole.x_train.shape[1], whole.cardinalities, len(dataset.classes))
-        assignment = cohort.Assignment(
-            family, outline, (), self._checked.evaluator, whole, threads=self._threads if _is_wide(family.engine) else 1
-        )
+        assignment = cohort.Assignment(family, outline, (), self._checked.evaluator, whole)
         member = cohort.Member(trial.trial, params, trial.seed, (size_of(family, params),))
         try:
             model = _trained(assignment, member)
@@ -89,11 +102,6 @@ class Refit:
             self.notes.append(
                 f"the preprocessing of {trial.trial} holds {variant.landmarks} training rows as landmarks"
             )
-
-
-def _is_wide(engine: str) -> bool:
-    """A small network loses by more threads, since they wait for each other at each step."""
-    return engine == "estimator"
 
 
 def _trained(assignment: cohort.Assignment, member: cohort.Member) -> Any:

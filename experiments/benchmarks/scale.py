@@ -222,7 +222,7 @@ class Simulation:
         order = self._search.next_cohort(self._now, self._places.kind_for)
         if order is None:
             return None
-        placement = self._places.take(order.cohort, order.family)
+        placement = self._places.take(order.cohort, order.family, order.structure)
         assert placement is not None, "the search asked whether there was room"
         return order, placement
 

@@ -47,7 +47,7 @@ def test_a_bend_that_no_sigmoid_has_takes_isotonic_and_keeps_the_ranks() -> None
     order = np.argsort(raw)
     assert (np.diff(after[order]) >= 0).all()
     assert len(np.unique(after)) > 0.9 * len(np.unique(raw))  # no steps, on which rows would tie
-    assert 0 < after.min() and after.max() < 1
+    assert after.min() > 0 and after.max() < 1
 
 
 def test_three_classes_take_one_temperature() -> None:

@@ -14,7 +14,8 @@ def test_the_threshold_stands_where_the_classes_are_furthest_apart() -> None:
     probability = np.clip(0.3 + 0.2 * y + 0.1 * generator.normal(size=4000), 0, 1)
     found = best_threshold(probability, y)
     gaps = [
-        (probability[y == 1] >= value).mean() - (probability[y == 0] >= value).mean() for value in np.linspace(0, 1, 999)
+        (probability[y == 1] >= value).mean() - (probability[y == 0] >= value).mean()
+        for value in np.linspace(0, 1, 999)
     ]
     told = (probability[y == 1] >= found.value).mean() - (probability[y == 0] >= found.value).mean()
     assert told >= max(gaps) - 1e-9

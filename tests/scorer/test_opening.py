@@ -126,7 +126,8 @@ def test_a_skops_file_that_calls_is_refused(copy: Path) -> None:
     """A schema made up by hand: a constructor named where none belongs."""
     name = file_of(copy, ".skops")
     schema = {
-        "__class__": "system", "__module__": "posix", "__loader__": "ObjectNode", "protocol": 2, "_skops_version": "0.16",
+        "__class__": "system", "__module__": "posix", "__loader__": "ObjectNode", "protocol": 2,
+        "_skops_version": "0.16",
         "content": {"__class__": "str", "__module__": "builtins", "__loader__": "JsonNode", "content": '"touch harm"'},
     }  # fmt: skip
     with zipfile.ZipFile(copy / name, "w") as archive:
@@ -151,7 +152,7 @@ def test_a_users_class_is_not_imported_unless_trusted(copy: Path, monkeypatch: p
     rewritten(copy, members=plain["members"])
     with pytest.raises(DistmlError, match=r"--trust harmful\.models"):
         open_scorer(copy)
-    with pytest.raises(DistmlError, match="importing 'harmful.models' raised"):
+    with pytest.raises(DistmlError, match=r"importing 'harmful\.models' raised"):
         open_scorer(copy, ["harmful"])
 
 

@@ -148,10 +148,10 @@ def test_more_classes_and_values(tmp_path: Path) -> None:
                              positive=None)  # fmt: skip
     made = export_scorer(write_trained(tmp_path / "runs", checked, trials))
     scored = open_scorer(made.folder).score(pd.read_csv(table))
-    assert list(scored.columns) == ["probability_long", "probability_medium", "probability_short", "decision", "problem"]
+    names = ["probability_long", "probability_medium", "probability_short"]
+    assert list(scored.columns) == [*names, "decision", "problem"]
     assert made.calibration.method in ("temperature", "none") and made.threshold is None
-    shares = scored[[name for name in scored.columns if name.startswith("probability_")]].astype(float)
-    np.testing.assert_allclose(shares.sum(axis=1), 1, atol=2e-6)
+    np.testing.assert_allclose(scored[names].astype(float).sum(axis=1), 1, atol=2e-6)
 
     checked = checked_german("amounts", ["random-forest"], ("r2",), target="credit_amount", positive=None)
     made = export_scorer(write_trained(tmp_path / "runs", checked, [TRIALS[1]]))
@@ -160,3 +160,20 @@ def test_more_classes_and_values(tmp_path: Path) -> None:
     assert made.calibration.reason == "values need no calibration"
     assert list(pd.read_parquet(tmp_path / "runs/amounts/evaluation.parquet").columns)[3:] == ["raw", "calibrated"]
     assert json.loads((made.folder / "scorer.json").read_text())["classes"] == []
+
+
+@pytest.mark.long  # Lightning takes seconds to import
+def test_a_users_own_classes_open_for_those_who_trust_them(tmp_path: Path) -> None:
+    families = {
+        "net": {"class": "tests.running.networks:Plain", "space": {"lr": 0.01, "epochs": 3, "batch_size": 64}},
+        "diary": {"class": "tests.running.models:Diary", "space": {"strength": {"low": 0.8, "high": 1.0}}},
+    }
+    own = [("net", {"lr": 0.01, "epochs": 3, "batch_size": 64}), ("diary", {"strength": 0.9})]
+    folder = write_trained(tmp_path, checked_german("own", families), own)
+    table = pd.read_csv(GERMAN)
+    for trial, module in (("t0001", "networks"), ("t0002", "models")):
+        made = export_scorer(folder, trial=trial)
+        with pytest.raises(DistmlError, match=rf"--trust tests\.running\.{module}"):
+            open_scorer(made.folder)
+        scored = open_scorer(made.folder, [f"tests.running.{module}"]).score(table)
+        assert scored["probability"].astype(float).between(0, 1).all()

@@ -28,7 +28,9 @@ TRIALS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-def checked_german(name: str = "german", families: Any = None, report: tuple[str, ...] = ("ks",), **data: Any) -> Checked:
+def checked_german(
+    name: str = "german", families: Any = None, report: tuple[str, ...] = ("ks",), **data: Any
+) -> Checked:
     """A sweep over the German credit table."""
     spec = SweepSpec(
         name=name, data={"source": GERMAN, "target": "creditability", "positive": "bad", **data}, split={"folds": 3},
