@@ -51,9 +51,8 @@ def test_every_chart_is_drawn_offline_without_a_word_of_complaint(
         assert min(drawn) > 100
         beyond = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         assert await page.ask(beyond) == 0
-        background, ink = await page.ask(
-            "[getComputedStyle(document.body).backgroundColor, document.querySelector('#plot-roc .xtick text').style.fill]"
-        )
+        background = await page.ask("getComputedStyle(document.body).backgroundColor")
+        ink = await page.ask("document.querySelector('#plot-roc .xtick text').style.fill")
         assert (sum(colour(background)) < 150) == dark
         assert (sum(colour(ink)) > 400) == dark
         await page.picture(tmp_path / "page.png")
@@ -140,7 +139,9 @@ def test_without_webgl_points_are_drawn_all_the_same_and_what_cannot_be_says_so(
         await until(page, "document.getElementById('plot-parallel-hist-gradient-boosting').dataset.state === 'failed'")
         await page.ask("document.getElementById('plot-score-seconds').focus()")
         await until(page, "document.getElementById('plot-score-seconds').dataset.state === 'drawn'")
-        assert "needs WebGL" in await page.ask("document.getElementById('plot-parallel-hist-gradient-boosting').textContent")
+        assert "needs WebGL" in await page.ask(
+            "document.getElementById('plot-parallel-hist-gradient-boosting').textContent"
+        )
         assert await page.ask("document.querySelectorAll('#plot-score-seconds .point').length") > 100
 
     without = "const get = HTMLCanvasElement.prototype.getContext; HTMLCanvasElement.prototype.getContext = function (kind, ...more) { return kind.includes('webgl') ? null : get.call(this, kind, ...more); };"  # noqa: E501
