@@ -179,7 +179,8 @@ def validate(file: File, set_: Set = [], runs: Runs = Path("runs"), debug: Debug
     from distml.sweep.reading import read_sweep
 
     checked = preflight(read_sweep(file, set_), runs)
-    for line in planned.column_lines(checked.dataset.kinds):
+    kinds = checked.dataset.kinds
+    for line in [*planned.column_lines(kinds), *planned.text_lines(kinds, checked.resolved["preprocessing"])]:
         typer.echo(line)
     for warning in checked.warnings:
         typer.echo(f"warning: {warning}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from distml.data.kinds import apply_kinds, infer_kinds, unreadable
+from distml.data.kinds import apply_kinds, infer_kinds, is_free_text, unreadable
 from distml.data.options import KINDS, DataOptions, Kind
 from distml.data.task import WITHOUT_TARGET
 from distml.errors import Mistake, did_you_mean
@@ -83,16 +83,23 @@ def _on_duty_twice(options: DataOptions, target: str) -> list[Mistake]:
 
 
 def read_features(table: pd.DataFrame, options: DataOptions) -> Features:
-    """All columns but the target, the dropped, and those that splits go by; text and empty columns are left out."""
+    """All columns but the target, the dropped, and those that splits go by.
+
+    Left out are empty columns, and texts that are no free text (names, codes) unless data.kinds says that they are.
+    """
     apart = {options.target, *options.drop, options.group, options.time}
     raw = table[[name for name in table.columns if name not in apart]]
     overrides: dict[str, Kind] = {name: kind for name, kind in options.kinds.items() if kind in KINDS}
     kinds = infer_kinds(raw, overrides)
-    frame = apply_kinds(raw, {name: kind for name, kind in kinds.items() if kind != "text"})
+    frame = apply_kinds(raw, kinds)
     warnings, mistakes = [], []
     for name in kinds:
-        if kinds[name] == "text":
-            warnings.append(f"text column {name!r} is left out; data.kinds can make it categorical")
+        if kinds[name] == "text" and name not in overrides and not is_free_text(frame[name]):
+            warnings.append(
+                f"column {name!r} is left out: texts of few words, or of words of their own; "
+                "data.kinds can make it categorical or text"
+            )
+            frame = frame.drop(columns=name)
             continue
         lost = unreadable(raw[name], frame[name])
         if len(lost) > _LOST * raw[name].notna().sum():

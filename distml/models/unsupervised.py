@@ -9,8 +9,8 @@ from sklearn.metrics import (
     adjusted_rand_score,
     calinski_harabasz_score,
     davies_bouldin_score,
-    silhouette_score,
 )
+from sklearn.metrics.pairwise import euclidean_distances
 
 from distml.data.task import Task
 
@@ -54,20 +54,35 @@ def stability(rows: Sequence[np.ndarray], clusters: Sequence[np.ndarray]) -> lis
 
 
 def _silhouette(x: np.ndarray, clusters: np.ndarray) -> float:
-    return silhouette_score(*_some(x, clusters))
+    """Mean silhouette (Rousseeuw, 1987) of at most 2,000 rows, each held against all rows of the table.
+
+    scikit-learn's own takes a sample for the whole table, and may miss a small cluster altogether.
+    """
+    _, codes, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
+    if not 1 < len(sizes) < len(x):
+        raise ValueError(
+            f"{len(sizes)} clusters of {len(x)} samples have no silhouette: it takes from 2 to samples - 1"
+        )
+    some = _sample(len(x))
+    place, own = np.arange(len(some)), codes[some]
+    sums = euclidean_distances(x[some], x) @ np.eye(len(sizes))[codes]  # (some, clusters)
+    within = sums[place, own] / np.maximum(sizes[own] - 1, 1)
+    means = sums / sizes
+    means[place, own] = np.inf
+    nearest = means.min(axis=1)
+    widths = (nearest - within) / np.maximum(nearest, within)
+    return float(np.where(sizes[own] > 1, np.nan_to_num(widths), 0.0).mean())
 
 
 def _trustworthiness(x: np.ndarray, coordinates: np.ndarray) -> float:
     """How far the nearest neighbours in the projection are neighbours in the table, 0 to 1 (Venna and Kaski, 2001)."""
-    return trustworthiness(*_some(x, coordinates), n_neighbors=min(_NEIGHBOURS, (len(x) - 1) // 2))
+    some = _sample(len(x))
+    return trustworthiness(x[some], coordinates[some], n_neighbors=min(_NEIGHBOURS, (len(some) - 1) // 2))
 
 
-def _some(x: np.ndarray, output: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """At most 2,000 of the rows, the same ones for every trial of a sweep."""
-    if len(x) <= _MOST:
-        return x, output
-    some = np.random.default_rng(0).permutation(len(x))[:_MOST]
-    return x[some], output[some]
+def _sample(rows: int) -> np.ndarray:
+    """At most 2,000 places among these rows, the same ones for every trial of a sweep."""
+    return np.random.default_rng(0).permutation(rows)[:_MOST]
 
 
 _Score = Callable[[np.ndarray, np.ndarray], float]

@@ -144,6 +144,7 @@ class Driver:
         self._watcher.opened(
             Opening(
                 name=spec.name, rows=len(dataset.frame), columns=dataset.frame.shape[1],
+                texts=len(dataset.layout.of("text")),
                 positive_share=float(dataset.y.mean()) if len(dataset.classes) == 2 else None,
                 metric=self._metric.name, folds=len(dataset.folds), holdout_rows=len(dataset.holdout),
                 trials=None if None in quotas else sum(quota or 0 for quota in quotas), minutes=spec.budget.minutes,

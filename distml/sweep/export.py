@@ -174,7 +174,7 @@ def _write(
     dataset = checked.dataset
     assert dataset.target is not None
     if background:
-        background_of(dataset.frame.iloc[dataset.train], seed=checked.spec.seed).to_parquet(
+        background_of(dataset.frame.iloc[dataset.train], dataset.kinds, seed=checked.spec.seed).to_parquet(
             made / _BACKGROUND, index=False
         )
     manifest = Manifest(

@@ -91,11 +91,12 @@ def preflight(spec: SweepSpec, runs: Path | None = None) -> Checked:
     }
     if mistakes or evaluator is None:
         raise MistakesError(spec.subject, mistakes)
+    choices = spec.preprocessing.space(dataset.kinds.values())
     spaces = {name: _whole_space(spec, name, family, dataset.task) for name, family in known.items()}
     return Checked(
         spec=_completed(spec, dataset.task, metric.name, spaces),
         dataset=dataset,
-        families={name: (family, {**spaces[name], **spec.preprocessing.space}) for name, family in known.items()},
+        families={name: (family, {**spaces[name], **choices}) for name, family in known.items()},
         metric=metric,
         evaluator=evaluator,
         warnings=(*dataset.warnings, *_idle_families(spec)),
@@ -204,9 +205,12 @@ def _check_batches(spec: SweepSpec, dataset: Dataset, mistakes: list[Mistake]) -
 
 
 def _check_preprocessing(spec: SweepSpec, dataset: Dataset, mistakes: list[Mistake]) -> None:
-    """pca and landmarks depend on what the other choices make of the columns, so each pair of those is tried."""
+    """What is left, pca and landmarks depend on what the other choices make of the columns: each set is tried."""
     asked = spec.preprocessing
     sizes = [("pca", size) for size in asked.pca if size] + [("landmarks", size) for size in asked.landmarks if size]
+    if set(dataset.kinds.values()) == {"text"} and "none" in asked.text:
+        mistakes.append(Mistake("preprocessing.text", "none leaves no column to learn from: all are text"))
+        return
     if not sizes:
         return
     from distml.data.preprocessing import make_preprocessor  # imports much of scikit-learn, mostly needed later
@@ -215,8 +219,9 @@ def _check_preprocessing(spec: SweepSpec, dataset: Dataset, mistakes: list[Mista
     found: list[Mistake] = []
     for name, size in sizes:
         where = f"preprocessing.{name}"
-        for categorical, missing in itertools.product(asked.categorical, asked.missing):
-            variant = variant_from({"categorical": categorical, "missing": missing, name: size})
+        for given in itertools.product(asked.categorical, asked.missing, asked.text, asked.text_dimensions):
+            others = dict(zip(("categorical", "missing", "text", "text_dimensions"), given, strict=True))
+            variant = variant_from({**others, name: size})
             _collect(found, partial(make_preprocessor, dataset.layout, variant, spec.seed), where)
         if name == "pca" and size > rows:
             found.append(Mistake(where, f"pca {size} is above {rows:,}, the number of rows a fold trains on"))

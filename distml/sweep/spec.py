@@ -1,6 +1,6 @@
 """The sweep file as typed objects: what a sweep is, checked as far as the file alone allows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -19,14 +19,14 @@ from pydantic import (
 
 from distml.data.options import DataOptions, Kind
 from distml.data.task import Task
-from distml.data.variant import Categorical, Missing, Numeric
+from distml.data.variant import Categorical, Missing, Numeric, Text
 from distml.errors import MistakesError
 from distml.models.registry import family_names
 from distml.models.space import Choice, Domain, Fixed
 from distml.sweep.loading import read_mapping
 from distml.sweep.mistakes import mistakes_of
 from distml.sweep.overrides import apply_overrides
-from distml.sweep.values import Gpu, Hyperparameter, ImportPath, Name, Names, Scalar, Searched, Size
+from distml.sweep.values import Count, Gpu, Hyperparameter, ImportPath, Name, Names, Scalar, Searched, Size
 
 DEFAULT_FAMILIES = ("scoring-network", "random-forest", "hist-gradient-boosting")
 _FAMILIES_WITHOUT_TARGET = {
@@ -85,13 +85,20 @@ class Preprocessing(_Part):
     landmarks: Searched[Size] = Field(
         default=(None,), description="training rows to which distances are added as columns; null: none"
     )
+    text: Searched[Text] = Field(
+        default=("words",), description="TF-IDF of words, bigrams (words and pairs) or characters; none: left out"
+    )
+    text_dimensions: Searched[Count] = Field(default=(64,), description="numbers that a text column becomes, by SVD")
 
-    @property
-    def space(self) -> dict[str, Domain]:
-        """The choices as parameters of a trial, 'preprocessing.numeric' and so on."""
+    def space(self, kinds: Collection[Kind]) -> dict[str, Domain]:
+        """The choices as parameters of a trial, 'preprocessing.numeric' and so on.
+
+        kinds: of the columns; without a text column there is nothing to choose for texts.
+        """
         return {
             f"preprocessing.{name}": Choice(options) if len(options) > 1 else Fixed(options[0])
             for name in type(self).model_fields
+            if "text" in kinds or not name.startswith("text")
             for options in [getattr(self, name)]
         }
 

@@ -49,8 +49,15 @@ def test_directions_and_names():
         find_metric("roc_auc", "clustering")
 
 
+def test_of_a_large_table_no_cluster_is_missed_however_small():
+    x = np.append(RANDOM.normal(size=(4_999, 2)), [[40.0, 40.0]], axis=0)
+    clusters = np.append(np.zeros(4_999, int), 1)
+    score = Evaluator("silhouette", [], "clustering", 0)(x, clusters)["silhouette"]
+    assert score == pytest.approx(silhouette_score(x, clusters), abs=0.01)
+
+
 def test_one_cluster_for_all_rows_has_no_silhouette():
-    with pytest.raises(ValueError, match="Number of labels is 1"):
+    with pytest.raises(ValueError, match="1 clusters of 300 samples have no silhouette"):
         Evaluator("silhouette", [], "clustering", 0)(X, np.zeros(300, dtype=int))
 
 
