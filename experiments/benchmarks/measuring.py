@@ -38,7 +38,7 @@ def spread(values: list[float]) -> dict[str, float]:
 def run_sweep(
     content: dict[str, Any], look: Callable[[Path], Any] = lambda run: None
 ) -> tuple[float, dict[str, Any], list[dict[str, Any]], Any]:
-    """(seconds of the whole command, the sweep as `distml show` has it, its leaderboard, what `look` saw in its folder).
+    """(seconds of the whole command, the sweep as `distml show` has it, its leaderboard, what `look` saw of its run).
 
     Without a scorer, unless the content asks for one: peers make none.
     """
