@@ -148,7 +148,8 @@ def sweep(
         typer.echo(detail.nothing(found), err=True)
         raise typer.Exit(1)
     _show(*detail.ended(found))
-    if outcome.state == "done" and spec.export and not found.record.scorer_is_current:
+    exports = spec.export and outcome.checked.dataset.target is not None
+    if outcome.state == "done" and exports and not found.record.scorer_is_current:
         _make_scorer(found.folder, outcome)
     if outcome.state != "done":
         typer.echo(f"{outcome.state}; go on with: {again}", err=True)
@@ -178,7 +179,8 @@ def validate(file: File, set_: Set = [], runs: Runs = Path("runs"), debug: Debug
     from distml.sweep.reading import read_sweep
 
     checked = preflight(read_sweep(file, set_), runs)
-    for line in planned.column_lines(checked.dataset.kinds):
+    kinds = checked.dataset.kinds
+    for line in [*planned.column_lines(kinds), *planned.text_lines(kinds, checked.resolved["preprocessing"])]:
         typer.echo(line)
     for warning in checked.warnings:
         typer.echo(f"warning: {warning}")
@@ -408,6 +410,19 @@ def report(
 
     found = load(name, runs)
     typer.echo(found.report(sensitive).save(output or found.folder.report))
+
+
+@app.command()
+def rows(
+    name: Name,
+    trial: Annotated[str | None, typer.Argument(metavar="TRIAL", help="by default the winner")] = None,
+    runs: Runs = Path("runs"),
+    debug: Debug = False,
+) -> None:
+    """Print each row's cluster, or its coordinates in a projection, as CSV."""
+    from distml.report.loaded import load
+
+    typer.echo(load(name, runs).rows(trial).to_csv(index_label="row"), nl=False)
 
 
 @app.command()

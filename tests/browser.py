@@ -92,12 +92,21 @@ class Page:
         self.load_seconds = 0.0
 
     async def open(
-        self, path: Path, width: int = 1280, height: int = 900, dark: bool = False, mobile: bool = False
+        self,
+        path: Path,
+        width: int = 1280,
+        height: int = 900,
+        dark: bool = False,
+        mobile: bool = False,
+        before: str = "",
     ) -> Self:
+        """Load a file and wait for its load event. before: a script that runs before the page's own."""
         for domain in ("Page", "Runtime", "Log", "Network"):
             await self.send(f"{domain}.enable")
         await self.size(width, height, mobile)
         await self.dark(dark)
+        if before:
+            await self.send("Page.addScriptToEvaluateOnNewDocument", source=before)
         began = time.monotonic()
         await self.send("Page.navigate", url=path.as_uri())
         await asyncio.wait_for(self._loaded.wait(), 60)

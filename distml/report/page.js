@@ -115,6 +115,7 @@
 
   const moves = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   for (const plot of plots) {
+    plot.addEventListener("focus", () => draw(plot));
     plot.addEventListener("keydown", (event) => {
       if (event.key === "Escape") Plotly.Fx.unhover(plot);
       if (!(event.key in moves) || plot.dataset.state !== "drawn") return;

@@ -184,7 +184,7 @@ def _table(table: Table) -> str:
 
 
 def _chart(chart: Chart, hidden: bool = False) -> str:
-    name = _id(chart.name)
+    name = _plot(chart)
     height = chart.figure.layout.height or HEIGHT
     least = f";min-width:{chart.least}px" if chart.least else ""
     table = (
@@ -193,7 +193,7 @@ def _chart(chart: Chart, hidden: bool = False) -> str:
         else ""
     )
     return (
-        f'<figure id="chart-{name}" class="chart{" wide" if chart.wide else ""}"{" hidden" if hidden else ""}>'
+        f'<figure id="{name}-figure" class="chart{" wide" if chart.wide else ""}"{" hidden" if hidden else ""}>'
         f'<figcaption id="{name}-caption"><strong>{_text(chart.title)}</strong> {_text(chart.says)}</figcaption>'
         f'<div class="frame"><div class="plot" id="{name}" tabindex="0" role="application" aria-roledescription="chart"'
         f' aria-labelledby="{name}-caption" style="height:{height}px{least}"></div></div>'
@@ -205,7 +205,7 @@ def _choice(choice: Choice) -> str:
     names = list(choice.charts)
     group = _id("choice-" + choice.charts[names[0]].name)
     picks = "".join(
-        f'<label><input type="radio" name="{group}" value="chart-{_id(choice.charts[name].name)}"'
+        f'<label><input type="radio" name="{group}" value="{_plot(choice.charts[name])}-figure"'
         f"{' checked' if name == names[0] else ''}>{_text(name)}</label>"
         for name in names
     )
@@ -244,6 +244,11 @@ def _text(text: str) -> str:
 def _id(name: str) -> str:
     """A name as an element's id: letters, digits and '-', others by their number."""
     return "".join(sign if sign.isascii() and (sign.isalnum() or sign == "-") else f"_{ord(sign):x}" for sign in name)
+
+
+def _plot(chart: Chart) -> str:
+    """The id of a chart's place on the page; sections have theirs."""
+    return f"plot-{_id(chart.name)}"
 
 
 def _right(right: bool) -> str:

@@ -93,6 +93,10 @@ def export_scorer(
         record = replay(journal.events)
         with _timed(seconds, "reading"):
             checked = checked or preflight(SweepSpec.from_mapping(record.spec or {}, folder.name))
+        if checked.dataset.target is None:
+            raise DistmlError(
+                f"{folder.name} has no target, so there is nothing to score by; see: distml rows {folder.name}"
+            )
         if checked.dataset.sha256 != record.openings[-1]["data_sha256"]:
             raise DistmlError(f"{checked.spec.data.source} has changed since {folder.name} was trained on it")
         with _timed(seconds, "choosing"):
@@ -161,6 +165,7 @@ def _write(
 ) -> Manifest:
     """Train the members and write the folder, all but the metrics."""
     dataset = checked.dataset
+    assert dataset.target is not None
     refit = Refit(checked, made)
     with timed("training"):
         members = refit.write_all(record.trials, ensemble.weights, threads)
@@ -208,7 +213,7 @@ def _evaluated(checked: Checked, prediction: np.ndarray) -> dict[str, float]:
 
 def _data(checked: Checked) -> Data:
     dataset, said = checked.dataset, checked.spec.data
-    apart = [dataset.target, *said.drop, *filter(None, [said.group, said.time])]
+    apart = [*filter(None, [dataset.target]), *said.drop, *filter(None, [said.group, said.time])]
     return Data(
         source=said.source.name,
         sha256=dataset.sha256,

@@ -101,16 +101,16 @@ def test_text_is_text_wherever_it_stands() -> None:
     assert kinds == ["application/json"] * 4 + [None, None]  # three charts and the themes, plotly, the page's own
     assert tree.one("h1").text == EVIL
     assert tree.one("section", id="all").one("h2").text == f"{EVIL} section"
-    figure = json.loads(tree.one("script", id="line-data").text)
+    figure = json.loads(tree.one("script", id="plot-line-data").text)
     assert figure["layout"]["xaxis"]["title"]["text"] == shown(EVIL)  # plotly itself reads a part of HTML
     assert "<" not in figure["layout"]["xaxis"]["title"]["text"]
-    assert "<" not in tree.one("script", id="line-data").text
+    assert "<" not in tree.one("script", id="plot-line-data").text
 
 
 def test_a_figure_leaves_its_template_to_the_page_and_sends_arrays_packed() -> None:
     trace = Scatter(x=np.arange(1000, dtype=np.float32), y=np.ones(1000, dtype=np.float32))
     one = Chart("many", "Many", "points", drawn([trace], "x", "y"))
-    figure = json.loads(parsed(page("t", "", [Section("s", "S", "", [one])])).one("script", id="many-data").text)
+    figure = json.loads(parsed(page("t", "", [Section("s", "S", "", [one])])).one("script", id="plot-many-data").text)
     assert "template" not in figure["layout"]
     assert set(figure["data"][0]["x"]) == {"dtype", "bdata"}
     assert len(json.dumps(figure)) < 12_000

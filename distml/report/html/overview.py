@@ -34,6 +34,9 @@ def _tiles(sweep: LoadedSweep) -> Tiles:
     for place, (name, score) in enumerate(sweep.holdout.items()):
         note = f"{rows:,} rows, {touched}" if rows is not None and place == 0 else ""
         tiles.append((f"{name}, holdout", text.score(score), note))
+    if sweep.metric in record.scorer:
+        note = f"holdout, {text.count(len(record.scorer_members), 'trial')}"
+        tiles.append((f"{sweep.metric}, scorer", text.score(record.scorer[sweep.metric]), note))
     done, *others = states(record.counts, failure_classes(record.trials.values()))
     some = ", ".join(other for other in others if not other.startswith("0 "))
     tiles.append(("trials", f"{len(record.trials):,}", ", ".join(filter(None, [done, some]))))
