@@ -457,6 +457,7 @@ def export(
     trial: Annotated[str | None, typer.Option("--trial", metavar="TRIAL", help="this trial alone")] = None,
     single: Annotated[bool, typer.Option("--single", help="the best trial alone, no ensemble")] = False,
     background: Annotated[bool, typer.Option(help="store 32 made-up rows, against which reasons are told")] = True,
+    onnx: Annotated[bool, typer.Option("--onnx", help="write models as ONNX, too, those that convert")] = False,
     runs: Runs = Path("runs"),
     debug: Debug = False,
 ) -> None:
@@ -468,7 +469,7 @@ def export(
     from distml.report import exported
     from distml.sweep.export import export_scorer  # torch and scikit-learn stand behind it
 
-    made = export_scorer(folder, output, trial, single=single, background=background)
+    made = export_scorer(folder, output, trial, single=single, background=background, onnx=onnx)
     _show(*exported.lines(made))
 
 
