@@ -8,6 +8,7 @@ import pandas as pd
 
 from distml.data.kinds import apply_kinds, infer_kinds, is_free_text, unreadable
 from distml.data.options import KINDS, DataOptions, Kind
+from distml.data.task import WITHOUT_TARGET
 from distml.errors import Mistake, did_you_mean
 
 _SHOWN = 8  # columns or cells named in a message
@@ -26,7 +27,9 @@ class Features:
 
 def wrong_columns(options: DataOptions, columns: Sequence[str]) -> list[Mistake]:
     """Names that are no columns, kinds that are no kinds, and columns with two duties."""
-    named: list[tuple[str, str]] = [("data.target", options.target), *(("data.drop", name) for name in options.drop)]
+    named: list[tuple[str, str]] = [("data.drop", name) for name in options.drop]
+    if options.target is not None:
+        named = [("data.target", options.target), *named]
     named += [(f"data.kinds.{name}", name) for name in options.kinds]
     named += [(where, name) for where, name in (("data.group", options.group), ("data.time", options.time)) if name]
     shown = ", ".join(columns[:_SHOWN]) + (", ..." if len(columns) > _SHOWN else "")
@@ -39,15 +42,43 @@ def wrong_columns(options: DataOptions, columns: Sequence[str]) -> list[Mistake]
         if kind not in KINDS:
             hint = did_you_mean(str(kind), KINDS)
             found.append(Mistake(f"data.kinds.{name}", f"{kind!r} is no kind.{hint} (kinds: {', '.join(KINDS)})"))
-    if options.target in options.drop:
-        found.append(Mistake("data.drop", f"{options.target!r} is the target; take it off the list"))
+    return found + (_out_of_place(options) if options.target is None else _on_duty_twice(options, options.target))
+
+
+def _out_of_place(options: DataOptions) -> list[Mistake]:
+    """What is said of the data though there is no target."""
+    if options.task not in WITHOUT_TARGET:
+        what = "missing: the column to predict; if nothing is to be predicted, say task: clustering or projection"
+        return [Mistake("data.target", what)]
+    found = [
+        Mistake(f"data.{key}", f"has no use in {options.task}, where nothing is predicted: leave it out{fix}")
+        for key, value, fix in (
+            ("positive", options.positive, ""),
+            ("group", options.group, "; data.drop keeps the column apart"),
+            ("time", options.time, "; data.drop keeps the column apart"),
+        )
+        if value is not None
+    ]
+    if options.folds < 2:
+        found.append(Mistake("split.folds", f"{options.folds}: {options.task} compares at least 2 resamples"))
+    return found
+
+
+def _on_duty_twice(options: DataOptions, target: str) -> list[Mistake]:
+    """Columns that are the target and something else, or decide the splits in two ways."""
+    if options.task in WITHOUT_TARGET:
+        fix = f"leave data.target out; data.drop: [{target}] keeps the column apart"
+        return [Mistake("data.target", f"{options.task} predicts nothing and has no target: {fix}")]
+    found = []
+    if target in options.drop:
+        found.append(Mistake("data.drop", f"{target!r} is the target; take it off the list"))
     if options.group and options.time:
         found.append(Mistake("data.time", "a split goes by group or in order of time, not both; leave one out"))
-    if options.target in options.kinds:
-        found.append(Mistake(f"data.kinds.{options.target}", "is the target; say task: classification or regression"))
-    if options.target in (options.group, options.time):
-        where = "data.group" if options.target == options.group else "data.time"
-        found.append(Mistake(where, f"{options.target!r} is the target"))
+    if target in options.kinds:
+        found.append(Mistake(f"data.kinds.{target}", "is the target; say task: classification or regression"))
+    if target in (options.group, options.time):
+        where = "data.group" if target == options.group else "data.time"
+        found.append(Mistake(where, f"{target!r} is the target"))
     return found
 
 

@@ -8,6 +8,8 @@ from typing import NamedTuple
 from distml.hardware.devices import DeviceClass
 
 RAY_UNITS = 10_000  # Ray counts a GPU in ten-thousandths
+HEADROOM = 1.1  # over a measured peak: members that come later may take more, and blocks of memory never fit tight
+MOST_AT_ONCE = 6  # processes that follow from a measurement: more only wait for each other, each with its own context
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,70 @@ def share_of_fraction(fraction: float, devices: DeviceClass) -> Share:
     Share(device_class='rtx-3090', slots=3, devices=1, reason='3 on each: 0.3 of a device asked for')
     """
     return _even(max(1, int(1 / fraction + 1e-9)), devices, f"{fraction:g} of a device asked for")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a cohort took of a device that it had to itself."""
+
+    members: int
+    memory_mib: float | None  # at its peak, the process's fixed CUDA context included; None: nobody could tell
+    utilisation: float | None  # 0 to 1, of the time in which it trained; None: nobody could tell
+
+
+def share_of_measured(measured: Measured | None, devices: DeviceClass, too_small_mib: int = 0) -> Share:
+    """The share of a class's devices for cohorts like one that had a device of it to itself.
+
+    As many on a device as its memory holds with HEADROOM, as its time allows (one that keeps it busy for a third of the
+    time leaves room for two more), and never more than MOST_AT_ONCE. Where memory or time is not known: one, since what
+    a device has left could not be told.
+
+    Args:
+        measured: None: nothing is known but the next.
+        too_small_mib: a slot of so much memory was tried and did not do.
+
+    >>> workstation = DeviceClass("rtx-3090", ("GPU-0", "GPU-1"), memory_mib=24_576, multiprocessors=82)
+    >>> share_of_measured(Measured(64, 3_072, 0.3), workstation).reason
+    '3 on each: one alone kept it busy for 30 % of the time; 64 members took 3.0 of 24.0 GiB'
+    >>> share_of_measured(Measured(512, 9_216, 0.3), workstation).reason
+    '2 on each: memory (9.9 GiB with headroom); 512 members took 9.0 of 24.0 GiB, busy 30 % of the time'
+    >>> share_of_measured(Measured(8, 600, 0.02), workstation).reason.split(";")[0]
+    '6 on each: more processes on one device only wait for each other'
+    >>> share_of_measured(Measured(8, 600, None), workstation).reason.split(";")[0]
+    '1 on each: for how much of the time one keeps it busy is not known'
+    >>> share_of_measured(Measured(64, 3_072, 0.3), workstation, too_small_mib=8_192).reason.split(";")[0]
+    '2 on each: memory ran out in 8.0 GiB'
+    """
+    count = len(devices.uuids)
+    total_mib = devices.memory_mib
+    if total_mib is not None and total_mib <= too_small_mib:
+        return Share(devices.name, 0, count, f"{devices.name} has {_gib(total_mib)} GiB, on which memory ran out")
+    slots, why, seen = _room_for(measured, total_mib)
+    if total_mib is not None and total_mib // slots <= too_small_mib:
+        slots, why = total_mib // (too_small_mib + 1), f"memory ran out in {_gib(too_small_mib)} GiB"
+    return _even(slots, devices, "; ".join(filter(None, [why, seen])))
+
+
+def _room_for(measured: Measured | None, total_mib: int | None) -> tuple[int, str, str]:
+    """How many fit a device, why not more, and what was seen of one alone."""
+    if measured is None:
+        return 1, "none had one to itself yet", ""
+    members = f"{measured.members} member{'s' * (measured.members != 1)}"
+    if measured.memory_mib is None or total_mib is None:
+        return 1, f"what {members} take of its memory is not known", ""
+    took = f"{members} took {_gib(round(measured.memory_mib))} of {_gib(total_mib)} GiB"
+    if measured.utilisation is None:
+        return 1, "for how much of the time one keeps it busy is not known", took
+    busy = f"{measured.utilisation:.0%}".replace("%", " %")
+    need_mib = HEADROOM * measured.memory_mib
+    by_memory = max(1, int(total_mib / max(1.0, need_mib)))
+    by_time = int(1 / max(measured.utilisation, 1 / RAY_UNITS))
+    slots = min(by_memory, by_time, MOST_AT_ONCE)
+    if slots == by_time:
+        return slots, f"one alone kept it busy for {busy} of the time", took
+    if slots == by_memory:
+        return slots, f"memory ({_gib(round(need_mib))} GiB with headroom)", f"{took}, busy {busy} of the time"
+    return slots, "more processes on one device only wait for each other", f"{took}, busy {busy} of the time"
 
 
 def _even(slots: int, devices: DeviceClass, reason: str) -> Share:

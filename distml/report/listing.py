@@ -1,6 +1,8 @@
 """`distml list` and `distml status`: which sweeps there are, how each stands, and what waits."""
 
-from collections.abc import Iterable, Sequence
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import RenderableType
@@ -9,12 +11,15 @@ from rich.text import Text
 from distml.errors import DistmlError
 from distml.report import text
 from distml.report.detail import failure_classes
-from distml.report.layout import Columns, Phrases
+from distml.report.layout import Columns, Facts, Phrases
 from distml.report.loaded import LoadedSweep
 from distml.report.screen import states
+from distml.sweep.journal import read
+from distml.sweep.pace import Pace, next_to_end
 from distml.sweep.records import ENDED, TrialRecord
 from distml.sweep.runs import RunFolder
 
+_SHARES = 8  # structures whose shares are told
 _NO_DRIVER = {
     "interrupted": "for a driver; this one was interrupted",
     "stopped": "for a driver; this one was stopped as asked",
@@ -69,7 +74,12 @@ def status_json(sweep: LoadedSweep) -> dict[str, Any]:
         "cohorts": [_cohort(sweep, members) for members in _running(sweep)],
         "waiting": [{"trial": trial.trial, "family": trial.family, "why": why} for trial, why in _waiting(sweep)],
         "families_waiting": sweep.folder.waiting() if sweep.state == "running" else {},
+        "next_to_end": {
+            family: {"trial": trial, "seconds": seconds}
+            for family, (trial, seconds) in _next_to_end(sweep, time.time()).items()
+        },
         "families_stopped": record.families_stopped,
+        "shares": [_share(need) for need in record.needs.values()],
     }
 
 
@@ -89,11 +99,21 @@ def status_lines(sweep: LoadedSweep) -> list[RenderableType]:
         rows = [[text.UNKNOWN if row[head] is None else str(row[head]) for head in heads] for row in running]
         parts.append("")
         parts.append(Columns(heads, rows, right=("trials", "rung")))
-    waiting: dict[str, list[str]] = {}
+    shares = [_share(need) for need in record.needs.values()]
+    if shares:
+        parts.append("")
+        parts.append(Facts([(f"{one['family']} on {one['device']}", _said(one)) for one in shares[:_SHARES]]))
+        if len(shares) > _SHARES:
+            parts.append(Text(f"and {len(shares) - _SHARES:,} more structures that were measured"))
+    ends = {
+        family: f" ({trial} ends in about {text.roughly(seconds)})"
+        for family, (trial, seconds) in _next_to_end(sweep, time.time()).items()
+    }
+    waiting: dict[tuple[str, str], list[str]] = {}
     for trial, why in _waiting(sweep):
-        waiting.setdefault(why, []).append(trial.trial)
-    named = [[_names(trials), f"waiting {why}"] for why, trials in waiting.items()]
-    named += [[family, f"waiting {why}"] for family, why in _idle(sweep).items()]
+        waiting.setdefault((why, ends.get(trial.family, "")), []).append(trial.trial)
+    named = [[_names(trials), f"waiting {why}{end}"] for (why, end), trials in waiting.items()]
+    named += [[family, f"waiting {why}{ends.get(family, '')}"] for family, why in _idle(sweep).items()]
     if named:
         parts.append("")
         parts.append(Columns(["", ""], named))
@@ -101,6 +121,25 @@ def status_lines(sweep: LoadedSweep) -> list[RenderableType]:
         parts.append("")
         parts += [Text(f"{family} stopped: {reason}") for family, reason in record.families_stopped.items()]
     return parts
+
+
+def _share(need: Mapping[str, Any]) -> dict[str, Any]:
+    """What cohorts of one structure take of a class of device, and why."""
+    return {
+        "family": need["family"],
+        "structure": json.loads(need["structure"]),
+        "device": need["kind"],
+        "on_each": need["slots"],
+        "members": need["members"],
+        "memory_mib": need["memory_mib"],
+        "utilisation": need["utilisation"],
+        "reason": need["reason"],
+    }
+
+
+def _said(share: Mapping[str, Any]) -> str:
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in share["structure"].items()}
+    return share["reason"] + (f" ({text.parameters(values)})" if values else "")
 
 
 def _names(trials: Sequence[str]) -> str:
@@ -147,6 +186,21 @@ def _waiting(sweep: LoadedSweep) -> list[tuple[TrialRecord, str]]:
             why = reasons.get(trial.family) or f"for a free slot; {slots} running"
         found.append((trial, why))
     return found
+
+
+def _next_to_end(sweep: LoadedSweep, now: float) -> dict[str, tuple[str, float]]:
+    """For each family that waits: the trial after which a slot that it could use is free, unless others of the family
+    which holds it follow; and in how many seconds that ends. Families of which it cannot be said are left out."""
+    behind = sweep.folder.behind() if sweep.state == "running" else {}
+    if not any(behind.values()):
+        return {}
+    pace = Pace(read(sweep.folder.journal))
+    running = {members[0].cohort: [trial.trial for trial in members] for members in _running(sweep)}
+    found = {
+        family: next_to_end(pace, [running[cohort] for cohort in cohorts if cohort in running], now)
+        for family, cohorts in behind.items()
+    }
+    return {family: end for family, end in found.items() if end is not None}
 
 
 def _idle(sweep: LoadedSweep) -> dict[str, str]:

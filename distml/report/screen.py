@@ -35,8 +35,7 @@ def head(opening: Opening, width: int) -> list[str]:
         opening.name,
         f"{opening.rows:,} rows x {text.count(opening.columns, 'column')}{_texts(opening)}",
         "" if opening.positive_share is None else f"{opening.positive_share:.1%} positive".replace("%", " %"),
-        f"{opening.metric}, {text.count(opening.folds, 'fold')}",
-        f"holdout {opening.holdout_rows:,} rows",
+        *text.splitting(opening.metric, opening.folds, opening.holdout_rows),
     ]
     minutes = "" if opening.minutes is None else f"at most {opening.minutes:g} min"
     trials = "" if opening.trials is None else text.count(opening.trials, "trial")

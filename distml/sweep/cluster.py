@@ -92,6 +92,11 @@ def host_of(row: Mapping[str, Any]) -> str:
     return str(name)
 
 
+def machine_of(row: Mapping[str, Any]) -> str:
+    """What the nodes of one machine have in common: its name where they were told one, else its address."""
+    return str((row.get("Labels") or {}).get(_HOST) or row["NodeManagerAddress"])
+
+
 def nodes_from(rows: Iterable[Mapping[str, Any]]) -> tuple[Node, ...]:
     """The nodes that are alive, from what `ray.nodes()` tells; devices that carry no label are of class 'gpu'."""
     nodes = []

@@ -14,6 +14,8 @@ import ray
 from distml.data.arrays import outline, prepare_whole
 from distml.data.variant import variant_from
 from distml.errors import DistmlError
+from distml.sweep.costs import measured
+from distml.sweep.ending import SHARE, ending_seconds, likely_members, refit_seconds
 from distml.sweep.holding import Holding
 from distml.sweep.journal import Journal, JournalFull
 from distml.sweep.params import split_params
@@ -22,7 +24,7 @@ from distml.sweep.places import Placement, Places
 from distml.sweep.preflight import Checked
 from distml.sweep.progress import Opening, Watcher
 from distml.sweep.provenance import changes, code_of, git_revision, versions
-from distml.sweep.records import ENDED, best_trial
+from distml.sweep.records import ENDED, TrialRecord, best_trial
 from distml.sweep.resources import wishes
 from distml.sweep.runs import RunFolder
 from distml.sweep.search import CohortOrder, FamilyPlan, Search
@@ -30,7 +32,7 @@ from distml.sweep.session import Session, current_cluster
 from distml.sweep.telemetry import Telemetry
 from distml.sweep.tune.controller import CohortRun, Verdict
 from distml.sweep.tune.worker import News, Prepared, Start
-from distml.sweep.variants import Variants
+from distml.sweep.variants import Variants, scores_out_of_bag
 from distml.sweep.watching import note_of, snapshot
 from distml.training.cohort import Failure, Member, RungResult
 
@@ -39,10 +41,12 @@ EndState = Literal["done", "interrupted", "stopped", "nothing"]
 
 _PROGRESS_SECONDS = 0.5
 _PROGRESS_SHARE = 0.05  # of the driver's time that may go into showing progress: with 100,000 trials a look takes long
-_GRACE_SECONDS = 5.0  # for running rungs to end when the time is up; at least, else a share of the budget
+_GRACE_SECONDS = 5.0  # for running rungs to end before the time is up; at least, else a share of the budget
 _GRACE_SHARE = 0.05
+_GRACE_MOST = 0.25  # however short the budget is
 _FULL_DISK_SECONDS = 5.0
 _LOOK_SECONDS = 2.0  # between two looks at the cluster
+_BEHIND = 100  # cohorts that are named as those that a family waits behind
 
 
 class Driver:
@@ -76,6 +80,8 @@ class Driver:
         self._told: set[str] = set()  # families whose way of training the user has been told
         self._sized: set[tuple[str, str]] = set()  # family, kind of slot: a cohort has been asked what size is best
         self._looked = 0.0  # at the cluster
+        self._ending, self._estimate_next = 0.0, 0.0  # seconds kept for the end; when they are estimated again
+        self._alone: dict[str, tuple[str, str, str]] = {}  # cohort with a device to itself -> family, structure, kind
         self._telemetry = Telemetry(folder, self._metric, has_gpus=bool(session.cluster.device_classes))
 
     def run(self) -> EndState:
@@ -125,6 +131,8 @@ class Driver:
         openings = [event for event in earlier if event["event"] == "opened"]
         self._changes = changes(openings[-1], opened) if openings else []
         search.resume([*earlier, opened])
+        for need in search.record.needs.values():
+            self._places.recall(dict(need))
         self._write([opened])
         return search
 
@@ -157,11 +165,15 @@ class Driver:
 
     def letter(self, order: CohortOrder, placement: Placement) -> Start:
         self._telemetry.begin()
+        self._alone.pop(order.cohort, None)
+        if self._places.held_whole(order.cohort):
+            self._alone[order.cohort] = order.family, order.structure, placement.kind
         family = self._checked.families[order.family][0]
         params = self._search.record.trials[order.members[0].trial].params
         cpus = self._checked.spec.resources_of(order.family).cpu
         start = self._start(order, self._variants.ref(family, params), cpus, placement)
-        start = replace(start, predictions=self._folder.predictions)
+        if len(self._checked.dataset.holdout):
+            start = replace(start, predictions=self._folder.predictions.absolute())
         if family.engine != "network" or (order.family, placement.kind) in self._sized:
             return start
         self._sized.add((order.family, placement.kind))
@@ -175,7 +187,8 @@ class Driver:
             family=self._checked.families[order.family][0],
             evaluator=self._checked.evaluator,
             prepared=arrays,
-            checkpoint=self._folder.checkpoint(order.cohort),
+            # A process of Ray Tune has a working folder of its own.
+            checkpoint=self._folder.checkpoint(order.cohort).absolute(),
             threads=threads,
             device="cuda" if placement.on_gpu else "cpu",
             slot_mib=placement.memory_mib,
@@ -228,6 +241,7 @@ class Driver:
         costs = self._telemetry.costs()
         if costs:
             search.charge(costs)
+            self._learn(costs)
         if self._interrupted.is_set():
             self._stop = "interrupted"
             search.close()
@@ -238,12 +252,57 @@ class Driver:
             search.close(let_running_finish=request == "finish")
             return "end cohorts" if request == "now" else "go on"
         minutes = self._checked.spec.budget.minutes
-        if minutes is None or self._elapsed() < 60 * minutes or search.done:
+        if minutes is None or search.done:
+            return "go on"
+        left = 60 * minutes - self._elapsed() - self._ending_seconds(60 * minutes)
+        grace = max(_GRACE_SECONDS, _GRACE_SHARE * 60 * minutes)
+        if left > min(grace, _GRACE_MOST * 60 * minutes):
             return "go on"
         self._stop = "budget"
         search.close()
-        grace = max(_GRACE_SECONDS, _GRACE_SHARE * 60 * minutes)
-        return "end cohorts" if self._elapsed() > 60 * minutes + grace else "go on"
+        too_late = 0 if search.record.counts.get("finished") else -grace  # better late than with nothing
+        return "end cohorts" if left < too_late else "go on"
+
+    def _ending_seconds(self, limit: float) -> float:
+        """Of the budget's time, what is kept for training the best again and for the scorer."""
+        if self._elapsed() < (1 - SHARE) * limit - _GRACE_SECONDS or time.monotonic() < self._estimate_next:
+            return self._ending
+        self._estimate_next = time.monotonic() + _LOOK_SECONDS
+        checked, metric = self._checked, self._metric
+        members = likely_members(self._search.record.trials.values(), metric.name, metric.greater_is_better)
+        rows = len(checked.dataset.train)
+        whole = ending_seconds(map(self._refit_seconds, members), int(self._session.cluster.cpus), rows)
+        self._ending = min(whole, SHARE * limit) if checked.spec.export and checked.dataset.target is not None else 0.0
+        return self._ending
+
+    def _refit_seconds(self, trial: TrialRecord) -> float:
+        family = self._checked.families[trial.family][0]
+        variant = variant_from(split_params(trial.params)[1])
+        out_of_bag = scores_out_of_bag(family, variant, self._checked.spec)
+        return refit_seconds(trial.seconds, len(self._checked.dataset.folds), family.engine == "network", out_of_bag)
+
+    def _learn(self, costs: Sequence[Mapping[str, Any]]) -> None:
+        """From what cohorts took of devices that they had to themselves to the shares of later ones."""
+        search = self._search
+        for cost in costs:
+            cohort = cost["cohort"]
+            if cohort not in self._alone:
+                continue
+            family, structure, kind = self._alone[cohort]
+            if search.is_grown(family, structure, kind, len(cost["trials"]), cohort):
+                self._places.learn(family, structure, kind, measured(cost))
+                if self._places.shared(family, structure, kind):
+                    search.retire(cohort)
+        self._note_needs()
+
+    def _note_needs(self) -> None:
+        events = self._places.take_events()
+        if not events:
+            return
+        self._search.note(events)
+        if self._watcher is not None:
+            for event in events:
+                self._watcher.notice(f"{event['family']}  {event['kind']}, {event['reason']}")
 
     def _look_around(self, search: Search) -> None:
         """See which nodes there are, and write down why families wait."""
@@ -252,9 +311,15 @@ class Driver:
         self._looked = time.monotonic()
         if not self._session.is_local:
             self._places.update(current_cluster())
-        why = {name: reason for name in search.waiting_families if (reason := self._places.why_waiting(name))}
+        self._note_needs()
+        why, behind = {}, {}
+        for name in search.waiting_families:
+            structure = search.structure_waiting(name)
+            reason = self._places.why_waiting(name, structure)
+            if reason is not None:
+                why[name], behind[name] = reason, self._places.behind(name, structure or "")[:_BEHIND]
         with contextlib.suppress(DistmlError):  # on a full disk `distml status` can wait
-            self._folder.write_waiting(why)
+            self._folder.write_waiting(why, behind)
 
     def _show(self, search: Search, force: bool = False) -> None:
         now = time.monotonic()
@@ -281,6 +346,9 @@ class Driver:
         best = best_trial(search.record, self._metric.name, self._metric.greater_is_better)
         if best is None or best.trial == search.record.winner or self._stop == "interrupted":
             return None
+        if not len(self._checked.dataset.holdout):  # without a target there is nothing to hold out
+            self._crown(best.trial, {}, 0.0)
+            return None
         family = self._checked.families[best.family][0]
         params, choices = split_params(best.params)
         member = Member(best.trial, params, best.seed, (size_of(family, params),))
@@ -303,7 +371,10 @@ class Driver:
             why = result.failure.error if result.failure else "its loss is no longer a number"
             self._holdout_failure = f"{result.trial} {result.state} on all training rows: {why}"
             return
-        winner = {"event": "winner", "trial": result.trial, "holdout": dict(result.scores), "seconds": result.seconds}
+        self._crown(result.trial, result.scores, result.seconds)
+
+    def _crown(self, trial: str, holdout: Mapping[str, float], seconds: float) -> None:
+        winner = {"event": "winner", "trial": trial, "holdout": dict(holdout), "seconds": seconds}
         self._search.record.apply(winner)
         self._write([winner])
 

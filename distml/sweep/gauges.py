@@ -14,6 +14,18 @@ _STATES: tuple[TrialState, ...] = ("pending", "running", "finished", "stopped", 
 
 
 @dataclass(frozen=True)
+class TrialFigures:
+    """One trial at one moment; what is not known is None."""
+
+    trial: str
+    family: str
+    score: float | None
+    seconds: float
+    gpu_seconds: float | None
+    energy_j: float | None
+
+
+@dataclass(frozen=True)
 class Standing:
     """A sweep at one moment."""
 
@@ -24,6 +36,7 @@ class Standing:
     energy_j: float = 0.0  # of all trials, as far as it is known
     gpu_seconds: float = 0.0  # of all trials
     cohorts: tuple[CohortState, ...] = ()
+    trials: tuple[TrialFigures, ...] = ()  # a bounded number of them: each is a series of its own
 
 
 class Gauges:
@@ -32,6 +45,7 @@ class Gauges:
     def __init__(self, before: Standing) -> None:
         """before: what is not to be counted again, since an earlier driver of this sweep did."""
         sweep, device, node = ("sweep",), ("node", "device", "uuid"), ("node",)
+        trial = (*sweep, "family", "trial")
         self._trials = Gauge("distml_trials", "Trials of a sweep by state", (*sweep, "state"))
         self._best = Gauge("distml_best_score", "Best score so far, by the leaderboard", (*sweep, "metric"))
         self._cohorts = Gauge("distml_cohorts", "Cohorts that train", (*sweep, "family"))
@@ -39,6 +53,10 @@ class Gauges:
         self._ended = Counter("distml_trials_ended", "Trials that ended, by state", (*sweep, "state"))
         self._energy = Counter("distml_energy_joules", "Energy attributed to a sweep's trials", sweep)
         self._gpu = Counter("distml_gpu_seconds", "Time that a sweep's trials held GPUs, by the share of each", sweep)
+        self._score = Gauge("distml_trial_score", "Last score of a trial that runs or is among the best", trial)
+        self._seconds = Gauge("distml_trial_seconds", "Training time of such a trial", trial)
+        self._trial_gpu = Gauge("distml_trial_gpu_seconds", "Time that such a trial held GPUs, by its share", trial)
+        self._trial_energy = Gauge("distml_trial_energy_joules", "Energy attributed to such a trial", trial)
         self._utilisation = Gauge("distml_device_utilisation", "Part of the time in which anything ran, 0 to 1", device)
         self._power = Gauge("distml_device_power_watts", "Power of a card", device)
         self._memory = Gauge("distml_device_memory_mib", "Memory in use on a card or slice", device)
@@ -69,6 +87,12 @@ class Gauges:
             members = sum(cohort.trials for cohort in now.cohorts if cohort.family == family)
             self._cohorts.set(cohorts[family], {**of, "family": family})
             _set(self._size, members / cohorts[family] if cohorts[family] else None, {**of, "family": family})
+        for one in now.trials:
+            tags = {**of, "family": one.family, "trial": one.trial}
+            _set(self._score, one.score, tags)
+            self._seconds.set(one.seconds, tags)
+            _set(self._trial_gpu, one.gpu_seconds, tags)
+            _set(self._trial_energy, one.energy_j, tags)
         self._before = now
 
     def _show_node(self, node: NodeState) -> None:

@@ -17,6 +17,7 @@ class Holding:
     start: float  # Unix seconds by the node's clock, which its sampler goes by, too
     end: float
     pid: int
+    peak_memory_mib: float | None = None  # of its own allocator, with its fixed CUDA context; None: it has none
 
     @property
     def gpu_seconds(self) -> float | None:

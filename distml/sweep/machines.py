@@ -5,7 +5,7 @@ import os
 import platform
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -17,7 +17,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from distml.errors import DistmlError
 from distml.hardware.devices import Inventory, list_devices
-from distml.sweep.cluster import host_of
+from distml.sweep.cluster import Cluster, host_of
 from distml.sweep.session import ray_session
 
 _SECONDS = 60.0  # for a machine to answer
@@ -58,20 +58,54 @@ def ask_all(question: Callable[..., Answer], *arguments: Any) -> list[Heard[Answ
     return [_heard(name, reference, asked) for name, reference in references.items()]
 
 
-def check_shared(folder: Path) -> None:
-    """Raise DistmlError where a machine does not see this machine's folder: what is to be gone on from lies there."""
+def check_machines(folder: Path, cluster: Cluster) -> None:
+    """Ask each machine whether a sweep can run there; one that does not answer is passed over.
+
+    Raises:
+        DistmlError: one does not see this machine's folder, where what is to be gone on from lies; or it has no longer
+            the devices with which its node was started.
+    """
     with tempfile.TemporaryDirectory(dir=folder, prefix=".shared-") as probe:
-        heard = ask_all(_sees, Path(probe))
-    blind = [one.machine for one in heard if one.answer is False]
-    if blind:
-        raise DistmlError(
-            f"{folder} is not the same folder on {', '.join(blind)}: "
-            "choose one that all machines share, by the same path, with --runs DIR"
-        )
+        heard = {one.machine: one.answer for one in ask_all(_seen, Path(probe)) if one.answer is not None}
+    wrong = [*_not_shared(folder, heard), *_gone(cluster, heard)]
+    if wrong:
+        raise DistmlError("\n".join(wrong))
 
 
-def _sees(folder: Path) -> bool:
-    return folder.is_dir() and os.access(folder, os.W_OK)
+@dataclass(frozen=True)
+class _Seen:
+    """What a machine has."""
+
+    folder: bool  # that was just made, and it may write there
+    devices: tuple[str, ...] | None  # UUIDs of those that CUDA can use; None: NVML does not tell
+
+
+def _seen(folder: Path) -> _Seen:
+    inventory = list_devices()
+    usable = tuple(device.uuid for device in inventory.devices if device.usable)
+    return _Seen(folder.is_dir() and os.access(folder, os.W_OK), None if inventory.faults else usable)
+
+
+def _not_shared(folder: Path, heard: Mapping[str, _Seen]) -> list[str]:
+    blind = [machine for machine, seen in heard.items() if not seen.folder]
+    if not blind:
+        return []
+    advice = "choose one that all machines share, by the same path, with --runs DIR"
+    return [f"{folder} is not the same folder on {', '.join(blind)}: {advice}"]
+
+
+def _gone(cluster: Cluster, heard: Mapping[str, _Seen]) -> list[str]:
+    """Devices that were there when a node was started: MIG was switched on or off, or a card cut anew, meanwhile."""
+    found = []
+    for node in cluster.nodes:
+        seen = heard.get(node.name)
+        if node.devices is None or seen is None or seen.devices is None:
+            continue
+        gone = [uuid for uuid in node.devices.uuids if uuid and uuid not in seen.devices]
+        if gone:
+            advice = "was MIG changed since its node was started? There: distml node stop, then distml node start"
+            found.append(f"{node.name} has no longer {', '.join(gone)} ({node.devices.name}): {advice}")
+    return found
 
 
 def _heard(name: str, reference: "ray.ObjectRef[Answer]", asked: float) -> Heard[Answer]:

@@ -19,9 +19,11 @@ from pathlib import Path
 import psutil
 
 from distml.errors import DistmlError, Mistake, MistakesError
+from distml.hardware import mps
 from distml.hardware.devices import device_classes, list_devices
 from distml.hardware.parts import Part, narrowed, parts_of
-from distml.sweep.cluster import NODE_VARIABLE, class_of, labels_of
+from distml.sweep.cluster import NODE_VARIABLE, class_of, is_slice, labels_of
+from distml.sweep.mismatch import version_mismatch
 from distml.training.processor import openblas_environment
 
 LOOPBACK = "127.0.0.1"
@@ -56,11 +58,12 @@ class Request:
     port: int = PORT  # of a head
     dashboard_host: str = LOOPBACK
     dashboard_port: int = DASHBOARD_PORT
+    mps: bool = False  # processes that share a whole card compute at the same time
 
 
 @dataclass(frozen=True)
 class Command:
-    """One raylet's start."""
+    """The start of a raylet, or of an MPS daemon."""
 
     part: str
     environment: Mapping[str, str]
@@ -79,6 +82,7 @@ class Started:
     pid: int
     created: float
     log: str
+    mps: str = ""  # of an MPS daemon, the folder that is its own
 
     @property
     def process(self) -> psutil.Process | None:
@@ -116,22 +120,56 @@ def parts_here(cpus: int | None) -> tuple[Part, ...]:
     return parts_of(classes, cpus or psutil.cpu_count() or 1)
 
 
+def daemons(request: Request, parts: Sequence[Part]) -> dict[str, mps.Daemon]:
+    """Class of device -> its MPS daemon: one for each class of whole cards, since slices are kept apart by the card.
+
+    Raises:
+        DistmlError: they are asked for, and there is no whole card.
+    """
+    if not request.mps:
+        return {}
+    whole = [part for part in parts if part.devices is not None and not is_slice(part.devices)]
+    if not whole:
+        there = (
+            "only MIG slices, which the card itself keeps apart" if any(part.devices for part in parts) else "no GPU"
+        )
+        raise DistmlError(f"--mps: {there} on this machine; start without --mps")
+    return {class_of(part): mps.daemon_for(f"{request.name}-{class_of(part)}", part.uuids) for part in whole}
+
+
+def daemon_commands(request: Request, parts: Sequence[Part]) -> list[str]:
+    """What starts the MPS daemons, as a shell takes it."""
+    found = []
+    for daemon in daemons(request, parts).values():
+        private = (daemon.folder.parent, daemon.folder, daemon.pipes, daemon.logs)
+        found.append(shlex.join(["install", "-d", "-m", "700", *map(str, private)]))
+        found.append(str(Command("", daemon.environment, daemon.arguments)))
+    return found
+
+
 def commands(request: Request, parts: Sequence[Part], memory: int) -> list[Command]:
     """What starts each part, a head's first. memory: bytes of this machine that Ray may use.
 
     The first part's raylet is the head itself; the others join it.
     """
     found = []
+    served = daemons(request, parts)
     for number, part in enumerate(parts):
         joins = request.address or (f"{request.host}:{request.port}" if number else None)
         found.append(
-            Command(class_of(part), _environment(request, part), _arguments(request, parts, number, joins, memory))
+            Command(
+                class_of(part),
+                _environment(request, part, served.get(class_of(part))),
+                _arguments(request, parts, number, joins, memory),
+            )
         )
     return found
 
 
-def _environment(request: Request, part: Part) -> dict[str, str]:
+def _environment(request: Request, part: Part, daemon: mps.Daemon | None) -> dict[str, str]:
     visible = {"CUDA_VISIBLE_DEVICES": ",".join(part.uuids)}
+    if daemon is not None:
+        visible[mps.PIPES] = str(daemon.pipes)
     local = _STAY_ON_LOOPBACK if request.host in _LOOPBACKS else {}
     return {**visible, NODE_VARIABLE: request.name, **_SETTINGS, **local, **openblas_environment()}
 
@@ -171,35 +209,45 @@ def start(request: Request, parts: Sequence[Part]) -> list[Started]:
     """Start all parts and wait until they are up; ends them again where one does not come up.
 
     Raises:
-        DistmlError: this node runs already, there is no token to join with, or Ray says why it does not start.
+        DistmlError: this node runs already, there is no token to join with, the driver has no MPS, or Ray says why it
+            does not start.
     """
     state = _State(request.name)
     running = [one for one in state.read() if one.process is not None]
     if running:
         raise DistmlError(f"{request.name} runs already, process {running[0].pid}; end it with: {_stop(request.name)}")
+    if request.mps:
+        daemons(request, parts)
+        mps.check()
     _ensure_token(request)
+    serving: list[Started] = []
     started: list[Started] = []
     starting: deque[tuple[Started, subprocess.Popen[bytes]]] = deque()
     at_once = max(1, (psutil.cpu_count() or 1) // 2)  # Ray gives a raylet 30 s to be up, whoever else is starting
     try:
+        for kind, daemon in daemons(request, parts).items():
+            serving.append(_serve(kind, daemon))
+            state.write(serving)
         for command in commands(request, parts, memory_here()):
             if len(starting) >= at_once or len(started) == 1:  # the first is a head, which the others join
                 _wait_until_up(*starting.popleft())
             starting.append(_launch(command, state.folder / f"{request.name}-{command.part}.log"))
             started.append(starting[-1][0])
-            state.write(started)  # before it is up: `node stop` must find what a Ctrl-C leaves behind
+            state.write([*started, *serving])  # before it is up: `node stop` must find what a Ctrl-C leaves behind
         for one in starting:
             _wait_until_up(*one)
     except BaseException:
-        _end(started)
+        _end([*started, *serving])
         state.forget()
         raise
-    return started
+    return [*started, *serving]
 
 
 def said(request: Request, parts: Sequence[Part]) -> list[str]:
     """What a user should know of a node that is up."""
     lines = [f"{request.name}   {', '.join(_words(part) for part in parts)}"]
+    if request.mps:
+        lines.append(f"mps         processes that share a card compute together: {', '.join(daemons(request, parts))}")
     if request.address is None:
         head = f"{request.host}:{request.port}"
         local = request.host in _LOOPBACKS
@@ -239,6 +287,12 @@ def memory_here() -> int:
     return min(memory, int(shared / _STORE_SHARE * 0.9))
 
 
+def _serve(kind: str, daemon: mps.Daemon) -> Started:
+    process = mps.start(daemon)
+    log = str(daemon.logs / "control.log")
+    return Started(f"MPS of {kind}", process.pid, process.create_time(), log, str(daemon.folder))
+
+
 def _launch(command: Command, log: Path) -> tuple[Started, subprocess.Popen[bytes]]:
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -261,15 +315,20 @@ def _wait_until_up(one: Started, process: "subprocess.Popen[bytes]") -> None:
 
 
 def _cause(said: str) -> str:
-    """The last line of an exception or of Ray's complaint."""
+    """What Ray says of versions, else the last line of an exception or of its complaint."""
+    mismatch = version_mismatch(said)
+    if mismatch is not None:
+        return mismatch
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     errors = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b", line)]
     return (errors or lines or ["it said nothing"])[-1]
 
 
 def _end(started: Sequence[Started]) -> None:
-    """Ask them to end, those that joined before the first, which may be a head; kill those that do not."""
-    for some in (started[1:], started[:1]):
+    """Ask them to end, those that joined before the first, which may be a head; kill those that do not. MPS daemons
+    come last, when their clients have gone."""
+    raylets = [one for one in started if not one.mps]
+    for some in (raylets[1:], raylets[:1]):
         processes = [process for one in some if (process := one.process) is not None]
         below = [child for process in processes for child in _below(process)]
         for process in processes:
@@ -280,6 +339,9 @@ def _end(started: Sequence[Started]) -> None:
         for left in (*alive, *below_alive):
             with contextlib.suppress(psutil.Error):
                 left.kill()
+    for one in started:
+        if one.mps:
+            mps.stop(mps.Daemon((), Path(one.mps)))
 
 
 def _below(process: psutil.Process) -> list[psutil.Process]:

@@ -7,9 +7,11 @@ cohort waits inside Ray while another could train.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from distml.hardware.packing import RAY_UNITS, Need, Share, Slot, pack
+from distml.hardware.devices import DeviceClass
+from distml.hardware.packing import MOST_AT_ONCE, RAY_UNITS, Measured, Need, Share, Slot, pack
 from distml.sweep.candidates import Candidates, Rank
 from distml.sweep.cluster import Cluster, Node
+from distml.sweep.needs import Event, Needs
 from distml.sweep.wish import Wish, in_order, share
 
 
@@ -55,13 +57,21 @@ class _Taken:
     devices: tuple[int, ...]  # their places in `free`
     units: int  # of each
     placement: Placement
+    wish: Wish
 
 
 class Places:
-    """The account of one sweep. Args: wishes: family -> what one of its cohorts asks for."""
+    """The account of one sweep. Args: wishes: family -> what one of its cohorts asks for.
+
+    Where that is 'auto', it is a whole device until `learn` has been told what a cohort of a structure took of one.
+    """
 
     def __init__(self, wishes: Mapping[str, Wish], cluster: Cluster) -> None:
         self._wishes = dict(wishes)
+        self._needs = Needs()
+        self._learnt: dict[tuple[str, str], Wish] = {}  # (family, structure) -> what one of its cohorts asks for
+        self._variants = {family: [wish] for family, wish in self._wishes.items()}  # all that its cohorts ever asked
+        self._structures: dict[str, str] = {}  # of each cohort
         self._taken: dict[str, _Taken] = {}
         self._placements: dict[str, Placement] = {}  # also of those whose node has gone
         self.stranded: set[str] = set()  # those
@@ -83,16 +93,58 @@ class Places:
                 self.stranded.add(cohort)
             for state in here.get(one.state.node, ()):
                 if state.cpus >= one.cpus and all(state.free[device] >= one.units for device in one.devices):
-                    self._book(cohort, state, one.cpus, one.devices, one.units, one.placement)
+                    self._book(cohort, replace(one, state=state))
                     break
 
     def _share_out(self) -> None:
-        self._shares = {
-            wish: {node.devices: share(wish, node.devices) for node in self._cluster.nodes if node.devices}
-            for wish in set(self._wishes.values())
-            if wish.any_gpu
-        }
-        self._candidates = {wish: self._line_up(wish) for wish in set(self._wishes.values())}
+        self._shares: dict[Wish, dict[DeviceClass, Share]] = {}
+        self._candidates: dict[Wish, Candidates] = {}
+        for wish in {*self._wishes.values(), *self._learnt.values()}:
+            self._admit(wish)
+
+    def _admit(self, wish: Wish) -> None:
+        if wish not in self._candidates:
+            if wish.any_gpu:
+                devices = {node.devices for node in self._cluster.nodes if node.devices}
+                self._shares[wish] = {one: share(wish, one) for one in devices}
+            self._candidates[wish] = self._line_up(wish)
+
+    # --- what cohorts turn out to need
+
+    def learn(self, family: str, structure: str, kind: str, measured: Measured) -> None:
+        """A cohort had a device of this class to itself, and took so much of it."""
+        devices = self._class(kind)
+        if devices is not None and self._needs.measure(family, structure, devices, measured):
+            self._ask_by_needs(family, structure)
+
+    def recall(self, event: Event) -> None:
+        """Take up what an earlier driver learnt."""
+        if event["family"] in self._wishes and self._wishes[event["family"]].gpu == "auto":
+            self._needs.recall(event)
+            self._ask_by_needs(event["family"], event["structure"])
+
+    def take_events(self) -> list[Event]:
+        """What was learnt since the last call, for the journal."""
+        return self._needs.take_events()
+
+    def held_whole(self, cohort: str) -> bool:
+        """Whether a cohort has a device to itself because nobody knows better."""
+        taken = self._taken.get(cohort)
+        return taken is not None and taken.wish.gpu == "auto" and taken.units == RAY_UNITS
+
+    def shared(self, family: str, structure: str, kind: str) -> bool:
+        """Whether cohorts of this structure take a part of a device of this class now, not all of it."""
+        return dict(self._needs.slots(family, structure)).get(kind, 1) > 1
+
+    def cramped(self, cohort: str, family: str) -> None:
+        """Several members ran out of memory in a share that followed from a measurement: it was too small."""
+        taken = self._taken.get(cohort)
+        devices = taken.state.node.devices if taken else None
+        if taken is None or devices is None or taken.wish.gpu != "auto" or taken.placement.memory_mib is None:
+            return
+        structure = self._structures[cohort]
+        if self._needs.too_small(family, structure, devices, taken.placement.memory_mib):
+            self._ask_by_needs(family, structure)
 
     def outgrown(self, cohort: str, family: str) -> bool:
         """One member alone ran out of memory on its device: whether there is a larger slot, which it gets next time."""
@@ -100,13 +152,37 @@ class Places:
         devices = taken.state.node.devices if taken else None
         if taken is None or not taken.placement.on_gpu or devices is None or devices.memory_mib is None:
             return False
+        structure = self._structures[cohort]
         slot_mib = taken.placement.memory_mib or devices.memory_mib
-        wish = replace(self._wishes[family], too_small_mib=slot_mib)
+        wish = replace(self._wish(family, structure), too_small_mib=slot_mib)
         if not in_order(wish, self._cluster.device_classes):
             return False
-        self._wishes[family] = wish
-        self._share_out()
+        if wish.gpu == "auto":
+            self._learnt[family, structure] = wish
+            self._needs.too_small(family, structure, devices, slot_mib)
+            self._ask_by_needs(family, structure)
+        else:
+            self._wishes[family] = wish
+            self._variants[family] = [wish]
+            self._admit(wish)
         return True
+
+    def _ask_by_needs(self, family: str, structure: str) -> None:
+        wish = replace(self._wish(family, structure), learnt=self._needs.slots(family, structure))
+        self._learnt[family, structure] = wish
+        self._admit(wish)
+        if wish not in self._variants[family]:
+            self._variants[family].append(wish)
+
+    def _wish(self, family: str, structure: str) -> Wish:
+        return self._learnt.get((family, structure), self._wishes[family])
+
+    def _class(self, kind: str) -> DeviceClass | None:
+        """As the machine with the most of them has it: Ray counts the devices of one machine together."""
+        alike = [node.devices for node in self._cluster.nodes if node.devices and node.devices.name == kind]
+        return max(alike, key=lambda one: len(one.uuids), default=None)
+
+    # --- places
 
     @property
     def slots(self) -> int:
@@ -114,26 +190,48 @@ class Places:
         wishes = sorted(set(self._wishes.values()), key=self._size)
         return max(1, sum(self._capacity(node, wishes) for node in self._cluster.nodes))
 
-    def kind_for(self, family: str) -> str | None:
-        """The class of device that the family's next cohort would get, '' for cores; None: it has to wait."""
-        found = self._find(self._wishes[family])
+    @property
+    def most_slots(self) -> int:
+        """How many could train at once if all that is measured turned out to be small."""
+        devices = self._cluster.gpus if any(wish.gpu == "auto" for wish in self._wishes.values()) else 0
+        return self.slots + (MOST_AT_ONCE - 1) * devices
+
+    def kind_for(self, family: str, structure: str | None = None) -> str | None:
+        """The class of device that the next cohort of this structure would get, '' for cores; None: it has to wait.
+
+        structure: None: whichever of the family has a place.
+        """
+        wishes = self._variants[family] if structure is None else [self._wish(family, structure)]
+        found = next((found for wish in wishes if (found := self._find(wish)) is not None), None)
         return None if found is None else _kind(*found)
 
-    def take(self, cohort: str, family: str) -> Placement | None:
-        """Give a cohort its place; None where there is none now."""
+    def waits_for(self, family: str, kind: str) -> bool:
+        """Whether the next cohort of a family that shall have a device to itself would find one of this class, were
+        it not for those who have a part of each."""
         wish = self._wishes[family]
+        return wish.gpu == "auto" and any(
+            state.cpus >= wish.cpus and self._share(wish, state.node) is not None
+            for state in self._states
+            if state.node.devices is not None and state.node.devices.name == kind
+        )
+
+    def take(self, cohort: str, family: str, structure: str = "") -> Placement | None:
+        """Give a cohort its place; None where there is none now."""
+        wish = self._wish(family, structure)
         found = self._find(wish)
         if found is None:
             return None
         state, part = found
         placement = self._placement(wish, state.node, part)
         devices = tuple(_devices(state, wish, part)) if part else ()
-        self._book(cohort, state, wish.cpus, devices, _units(wish, part) if part else 0, placement)
+        self._structures[cohort] = structure
+        self._book(cohort, _Taken(state, wish.cpus, devices, _units(wish, part) if part else 0, placement, wish))
         return placement
 
     def release(self, cohort: str) -> None:
         """A cohort has ended."""
         self._placements.pop(cohort, None)
+        self._structures.pop(cohort, None)
         self.stranded.discard(cohort)
         one = self._taken.pop(cohort, None)
         if one is None:
@@ -152,11 +250,21 @@ class Places:
         """What a cohort was given."""
         return self._placements[cohort]
 
-    def why_waiting(self, family: str) -> str | None:
-        """Why the family's next cohort has no place; None where it has one."""
-        wish = self._wishes[family]
-        if self._find(wish) is not None:
+    def behind(self, family: str, structure: str = "") -> list[str]:
+        """The cohorts that hold what the family's next one could use."""
+        wish = self._wish(family, structure)
+        if not wish.any_gpu:
+            return [cohort for cohort, one in self._taken.items() if self._shares_cores(one.state.node)]
+        return [
+            cohort for cohort, one in self._taken.items()
+            if one.devices and self._share(wish, one.state.node) is not None
+        ]  # fmt: skip
+
+    def why_waiting(self, family: str, structure: str | None = None) -> str | None:
+        """Why the family's next cohort, of this structure if any, has no place; None where it has one."""
+        if self.kind_for(family, structure) is not None:
             return None
+        wish = self._wish(family, structure or "")
         if not wish.any_gpu:
             most = max(self._states, key=lambda state: state.cpus, default=None)
             return f"for {_cpus(wish.cpus)}; " + (f"the most free are {most.cpus} on {most.node.name}" if most else "")
@@ -250,15 +358,13 @@ class Places:
             None if whole or memory is None else memory // part.slots,
         )  # fmt: skip
 
-    def _book(
-        self, cohort: str, state: _State, cpus: int, devices: Sequence[int], units: int, placement: Placement
-    ) -> None:
-        state.cpus -= cpus
-        for device in devices:
-            state.free[device] -= units
-        self._changed(state)
-        self._placements[cohort] = placement
-        self._taken[cohort] = _Taken(state, cpus, tuple(devices), units, placement)
+    def _book(self, cohort: str, one: _Taken) -> None:
+        one.state.cpus -= one.cpus
+        for device in one.devices:
+            one.state.free[device] -= one.units
+        self._changed(one.state)
+        self._placements[cohort] = one.placement
+        self._taken[cohort] = one
 
     def _size(self, wish: Wish) -> tuple[bool, float, int]:
         """Order of filling a node: those on devices first, since others cannot use them, then those that take least."""

@@ -2,7 +2,10 @@
 
 import math
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -12,17 +15,21 @@ from distml.data.variant import variant_from
 from distml.models.family import Family
 from distml.models.space import Choice, Domain, Fixed, Space, Value
 from distml.sweep.cluster import Cluster
+from distml.sweep.journal import read
 from distml.sweep.params import PREPROCESSING, split_params
 from distml.sweep.parts import family_plans, full_size
 from distml.sweep.places import Places
 from distml.sweep.preflight import Checked
+from distml.sweep.records import replay
 from distml.sweep.resources import check_resources, wishes
+from distml.sweep.runs import RunFolder
 from distml.sweep.search import FamilyPlan
 from distml.sweep.wish import Wish, share
 from distml.training.cohort import Assignment, Member
 from distml.training.start import start_cohort
 
 _PILOT_ROWS = 2000
+_MEASURED = 5  # structures whose shares are told
 
 
 @dataclass(frozen=True)
@@ -44,8 +51,27 @@ class Plan:
     basis: str  # what the estimate rests on
 
 
-def make_plan(checked: Checked, cluster: Cluster) -> Plan:
-    """Plan a sweep for a cluster; trains one small piece of each family for the estimate.
+def needs_so_far(folder: RunFolder) -> tuple[Mapping[str, Any], ...]:
+    """What this sweep's cohorts turned out to take of devices, where it was begun before; the journal's events."""
+    return tuple(replay(read(folder.journal)).needs.values()) if folder.journal.is_file() else ()
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What all of this machine together did when its throughput record was measured."""
+
+    rows_per_second: Mapping[str, float]  # family -> training rows times epochs or trees
+    multiplications: int  # of one row through the record's network, once
+    features: int  # columns of the record's table
+    source: str  # "this machine's throughput record of 2026-11-23, runs/throughput.json"
+
+
+def make_plan(
+    checked: Checked, cluster: Cluster, needs: Sequence[Mapping[str, Any]] = (), speed: Speed | None = None
+) -> Plan:
+    """Plan a sweep for a cluster; trains one small piece of each family for the estimate that `speed` says nothing of.
+
+    needs: what is known of its cohorts, from `needs_so_far`.
 
     Raises:
         MistakesError: it asks for what no node has.
@@ -54,17 +80,23 @@ def make_plan(checked: Checked, cluster: Cluster) -> Plan:
     plans = family_plans(checked)
     asked = wishes(checked, cluster)
     lines = []
-    work = 0.0
+    seconds = 0.0
+    guessed: list[str] = []
     for plan, (family, space) in zip(plans, checked.families.values(), strict=True):
         wish = asked[plan.name]
         where = f"{wish.cpus} CPU{'s' * (wish.cpus != 1)}{f' and {_gpu(wish)}' if wish.any_gpu else ''} each"
-        lines.append(PlanLine(plan.name, plan.quota, f"{_how(family, plan, space)}, {where}", _places(wish, cluster)))
+        found = _places(wish, cluster) + _measured(plan.name, wish, needs)
+        lines.append(PlanLine(plan.name, plan.quota, f"{_how(family, plan, space)}, {where}", found))
         if plan.quota is not None:
-            work += plan.quota * _pilot_seconds(checked, family, space, plan)
-    by_trials = work / max(1, cluster.cpus) if all(plan.quota is not None for plan in plans) else None
+            known = _recorded_seconds(checked, family, space, plan, speed) if speed else None
+            if known is None:
+                known = _pilot_seconds(checked, family, space, plan) / max(1, cluster.cpus)
+                guessed.append(plan.name)
+            seconds += plan.quota * known
+    by_trials = seconds if all(plan.quota is not None for plan in plans) else None
     limit = None if checked.spec.budget.minutes is None else 60 * checked.spec.budget.minutes
     if by_trials is not None and (limit is None or by_trials < limit):
-        return Plan(tuple(lines), by_trials, f"a guess from one small trial of each family on {_PILOT_ROWS:,} rows")
+        return Plan(tuple(lines), by_trials, _basis(speed, [plan.name for plan in plans], guessed))
     return Plan(tuple(lines), limit, "the budget's minutes")
 
 
@@ -88,6 +120,16 @@ def _places(wish: Wish, cluster: Cluster) -> tuple[str, ...]:
             text += f"; {wish.cpus} of the {cpus} CPUs beside them for each, start the node with more --cpus"
         lines.append(text)
     return tuple(lines)
+
+
+def _measured(family: str, wish: Wish, needs: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The shares that cohorts take by now, as was measured."""
+    if wish.gpu != "auto":
+        return ()
+    own = [need for need in needs if need["family"] == family]
+    told = [f"{need['kind']} as measured: {need['reason']}" for need in own[:_MEASURED]]
+    more = len(own) - len(told)
+    return (*told, *([f"and {more} more structures that were measured"] if more else []))
 
 
 def structures(family: Family, space: Space) -> float:
@@ -139,6 +181,38 @@ def _middle(domain: Domain) -> Value:
         return domain.options[len(domain.options) // 2]
     middle = math.sqrt(domain.low * domain.high) if domain.log else (domain.low + domain.high) / 2
     return middle if isinstance(domain.low, float) else round(middle)
+
+
+def _basis(speed: Speed | None, families: Sequence[str], guessed: Sequence[str]) -> str:
+    """What an estimate rests on.
+
+    >>> speed = Speed({}, 1, 1, "this machine's throughput record of 2026-11-23, runs/throughput.json")
+    >>> _basis(speed, ["scoring-network", "bagging"], ["bagging"]).split("; ")[1]
+    'bagging: a guess from one small trial on 2,000 rows'
+    """
+    if speed is None or len(guessed) == len(families):
+        return f"a guess from one small trial of each family on {_PILOT_ROWS:,} rows"
+    basis = f"from {speed.source}, scaled by rows, epochs or trees, and the size of the model"
+    return basis + (f"; {', '.join(guessed)}: a guess from one small trial on {_PILOT_ROWS:,} rows" if guessed else "")
+
+
+def _recorded_seconds(checked: Checked, family: Family, space: Space, plan: FamilyPlan, speed: Speed) -> float | None:
+    """Seconds that one trial takes of the whole machine, by its throughput record; None where that says nothing."""
+    rate = speed.rows_per_second.get(family.name)
+    if rate is None:
+        return None
+    params, choices = split_params(typical(space))
+    arrays = prepare_folds(checked.dataset, variant_from(choices), checked.spec.seed)
+    features = arrays[0].x_train.shape[1]
+    rows, larger = sum(len(fold.x_train) for fold in arrays), features / speed.features
+    if family.engine == "network":
+        hidden = params.get("hidden")
+        assert isinstance(hidden, tuple)
+        widths = [features, *(int(width) for width in hidden), 1]  # type: ignore[arg-type]  # preflight has seen to it
+        larger = sum(a * b for a, b in pairwise(widths)) / speed.multiplications
+    elif family.growth is not None and family.growth.out_of_bag:
+        rows = len(arrays[0].x_train) + len(arrays[0].x_valid)  # one ensemble stands for all folds
+    return rows * plan.rungs(params)[-1] * larger / rate
 
 
 def _pilot_seconds(checked: Checked, family: Family, space: Space, plan: FamilyPlan) -> float:

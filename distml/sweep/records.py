@@ -1,5 +1,6 @@
 """What is known of a sweep and its trials: the journal's events, folded."""
 
+import heapq
 import math
 import statistics
 from collections import Counter
@@ -82,8 +83,14 @@ class SweepRecord:
     cohorts: dict[str, CohortRecord] = field(default_factory=dict)
     openings: list[Event] = field(default_factory=list)  # one for each start of a driver
     families_stopped: dict[str, str] = field(default_factory=dict)  # family -> reason
+    # (family, structure, class of device) -> what its cohorts take of one, as it was last decided
+    needs: dict[tuple[str, str, str], Event] = field(default_factory=dict)
     winner: str | None = None
     holdout: dict[str, float] = field(default_factory=dict)  # metric -> the winner's score on the held-out rows
+    scorer: dict[str, float] = field(default_factory=dict)  # metric -> the exported scorer's score on those rows
+    scorer_members: dict[str, float] = field(default_factory=dict)  # trial -> its share of that scorer
+    scorer_is_current: bool = False  # no trial has trained since it was made
+    scored: int = 0  # times that an exported scorer was scored on them: once for each that differs
     touched: int = 0  # times that a winner was scored on them: once for each budget that was extended
     closed: str | None = None  # why the last driver ended; None: it runs, or was killed
     _seconds_before: float = 0.0  # of earlier drivers
@@ -148,6 +155,7 @@ class SweepRecord:
         scores = {metric: math.nan if score is None else score for metric, score in event["scores"].items()}
         folds = tuple(math.nan if score is None else score for score in event["folds"])
         rung = Rung(event["resource"], scores, folds)
+        self.scorer_is_current = False
         # A cohort that took up an older checkpoint trains some rungs again: what it says now counts.
         kept = tuple(earlier for earlier in trial.rungs if earlier.resource < rung.resource)
         self._change(
@@ -194,6 +202,9 @@ class SweepRecord:
             attempts = self.trials[trial].attempts + 1
             self._change(trial, state="pending", attempts=attempts, failure=failure)
 
+    def _need(self, event: Event) -> None:
+        self.needs[event["family"], event["structure"], event["kind"]] = event
+
     def _family_stopped(self, event: Event) -> None:
         self.families_stopped[event["family"]] = event["reason"]
 
@@ -204,6 +215,12 @@ class SweepRecord:
         self.touched += 1
         self.winner = event["trial"]
         self.holdout = {metric: math.nan if score is None else score for metric, score in event["holdout"].items()}
+
+    def _scorer(self, event: Event) -> None:
+        self.scored += 1
+        self.scorer_is_current = True
+        self.scorer_members = {self.trials[trial].trial: share for trial, share in event["members"].items()}
+        self.scorer = {metric: math.nan if score is None else score for metric, score in event["holdout"].items()}
 
     def _change(self, trial: str, **changes: Any) -> None:
         self.trials[trial] = replace(self.trials[trial], **changes)
@@ -217,9 +234,11 @@ _HANDLERS = {
     "cost": SweepRecord._cost,
     "ended": SweepRecord._ended,
     "lost": SweepRecord._lost,
+    "need": SweepRecord._need,
     "family_stopped": SweepRecord._family_stopped,
     "closed": SweepRecord._closed,
     "winner": SweepRecord._winner,
+    "scorer": SweepRecord._scorer,
 }
 
 
@@ -252,6 +271,19 @@ def best_trial(record: SweepRecord, metric: str, greater_is_better: bool) -> Tri
         if trial.state in ("finished", "stopped") and trial.score(metric) is not None
     )
     return min(scored, key=lambda trial: _rank(trial, metric, greater_is_better), default=None)
+
+
+def foremost(
+    record: SweepRecord, metric: str, greater_is_better: bool, *, ended: int, running: int
+) -> list[TrialRecord]:
+    """The first of the leaderboard among those that ended with a score, and among those that run: so many of each."""
+
+    def first(trials: Iterable[TrialRecord], count: int) -> list[TrialRecord]:
+        return heapq.nsmallest(count, trials, key=lambda trial: _rank(trial, metric, greater_is_better))
+
+    trials = record.trials.values()
+    done = (one for one in trials if one.state in ("finished", "stopped") and one.score(metric) is not None)
+    return [*first(done, ended), *first((one for one in trials if one.state == "running"), running)]
 
 
 def _rank(trial: TrialRecord, metric: str, greater_is_better: bool) -> tuple[int, bool, float, int]:

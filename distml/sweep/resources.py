@@ -8,13 +8,21 @@ from distml.sweep.wish import Wish, share
 
 
 def wishes(checked: Checked, cluster: Cluster) -> dict[str, Wish]:
-    """Family -> what one of its cohorts asks for. `gpu: auto` is a GPU for a network where there is one, else none."""
+    """Family -> what one of its cohorts asks for. `gpu: auto` is a GPU, where there is one, for a network and for a
+    class of the user's own that says so itself, and none for others."""
     found = {}
     for name, (family, _) in checked.families.items():
         asked = checked.spec.resources_of(name)
-        on_gpu = asked.gpu != "auto" or (cluster.gpus and family.engine == "network")
+        may_use = family.engine == "network" or _says_itself(checked.spec, name)
+        on_gpu = asked.gpu != "auto" or (cluster.gpus and may_use)
         found[name] = Wish(asked.cpu, asked.gpu if on_gpu else "none")
     return found
+
+
+def _says_itself(spec: SweepSpec, family: str) -> bool:
+    """Whether a class of the user's own asks for 'auto' itself: distml cannot know what it computes on."""
+    own = spec.family_specs[family]
+    return own.class_ is not None and own.resources is not None and "gpu" in own.resources.model_fields_set
 
 
 def check_resources(spec: SweepSpec, cluster: Cluster) -> None:

@@ -27,6 +27,7 @@ class Outcome:
     name: str
     folder: Path
     state: Literal["done", "interrupted", "stopped", "nothing"]
+    checked: Checked
 
 
 def run_sweep(
@@ -64,17 +65,17 @@ def run_sweep(
             try:
                 with ray_session(address, dashboard=dashboard, verbose=verbose) as session:
                     check_resources(spec, session.cluster)
-                    if len(session.cluster.machines) > 1:
-                        from distml.sweep.machines import check_shared
+                    if not session.is_local and (len(session.cluster.machines) > 1 or session.cluster.gpus):
+                        from distml.sweep.machines import check_machines
 
-                        check_shared(folder.path.absolute())
+                        check_machines(folder.path.absolute(), session.cluster)
                     variants = ready.result()
                     from distml.sweep.driver import Driver
 
                     state = Driver(checked, folder, journal, session, variants, watcher, parent).run()
             finally:
                 ready.result().close()
-    return Outcome(spec.name, folder.path, state)
+    return Outcome(spec.name, folder.path, state, checked)
 
 
 def _renamed(spec: SweepSpec, name: str) -> SweepSpec:

@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -43,8 +43,23 @@ class RunFolder:
         return self.path / "logs"
 
     @property
+    def evaluation(self) -> Path:
+        """The rows that the exported scorer was judged on, for reports (see export.evaluation)."""
+        return self.path / "evaluation.parquet"
+
+    @property
     def cohorts(self) -> Path:
         return self.path / "cohorts"
+
+    @property
+    def scorer(self) -> Path:
+        """What `distml export` leaves to deploy."""
+        return self.path / "scorer"
+
+    @property
+    def report(self) -> Path:
+        """The page that `distml report` writes."""
+        return self.path / "report.html"
 
     @property
     def predictions(self) -> Path:
@@ -94,15 +109,28 @@ class RunFolder:
             return None
         return how
 
-    def write_waiting(self, reasons: Mapping[str, str]) -> None:
-        """Keep why families wait now: family -> reason. No part of the journal, since it is over in a moment."""
-        if reasons != self.waiting():
-            self._write(self._waiting_file, json.dumps(reasons))
+    def write_waiting(self, reasons: Mapping[str, str], behind: Mapping[str, Sequence[str]]) -> None:
+        """Keep why families wait now, and behind which cohorts. No part of the journal, since it is over in a moment.
+
+        Args:
+            reasons: family -> reason.
+            behind: family -> the cohorts that hold what it could use.
+        """
+        waiting = {family: {"why": why, "behind": list(behind.get(family, ()))} for family, why in reasons.items()}
+        if waiting != self._waiting():
+            self._write(self._waiting_file, json.dumps(waiting))
 
     def waiting(self) -> dict[str, str]:
         """Why families wait, as the driver last wrote it."""
+        return {family: one["why"] for family, one in self._waiting().items()}
+
+    def behind(self) -> dict[str, list[str]]:
+        """Family that waits -> the cohorts that hold what it could use."""
+        return {family: one["behind"] for family, one in self._waiting().items()}
+
+    def _waiting(self) -> dict[str, Any]:
         try:
-            found: dict[str, str] = json.loads(self._waiting_file.read_text())
+            found: dict[str, Any] = json.loads(self._waiting_file.read_text())
         except (FileNotFoundError, json.JSONDecodeError):
             return {}
         return found

@@ -14,6 +14,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from distml.hardware.attribution import Cost
 from distml.hardware.devices import Inventory
+from distml.sweep.cluster import host_of, machine_of
 from distml.sweep.holding import Holding, device_name, find_device, unknown_cost
 from distml.sweep.sampler import NodeReport, NodeSampler
 
@@ -63,7 +64,7 @@ class Place:
 class _Node:
     node: str  # Ray's id
     name: str
-    address: str
+    machine: str
     actor: Any = None
     asked: Any = None  # reference to its next answer
     asked_at: float = 0.0
@@ -96,7 +97,7 @@ class Samplers:
         """
         self._delay, self._disk, self._publish = delay, disk, publish
         self._nodes: dict[str, _Node] = {}
-        self._addresses: Mapping[str, str] = {}  # Ray's id of a node -> where its machine is
+        self._machines: Mapping[str, str] = {}  # Ray's id of a node -> its machine
         self._own: set[str] = set()  # nodes that need a sampler of their own
         self._looked = -_NODES_SECONDS
         self._questions: queue.SimpleQueue[RungCost] = queue.SimpleQueue()
@@ -183,16 +184,16 @@ class Samplers:
     def _look(self) -> None:
         """Which machines there are: each has a sampler on one of its raylets."""
         alive = {node["NodeID"]: node for node in ray.nodes() if node["Alive"]}
-        self._addresses = {name: node["NodeManagerAddress"] for name, node in alive.items()}
+        self._machines = {name: machine_of(node) for name, node in alive.items()}
         nodes = {name: node for name, node in self._nodes.items() if name in alive}  # with a raylet goes its sampler
-        watched = {node.address for node in nodes.values()}
+        watched = {node.machine for node in nodes.values()}
         for name, node in alive.items():
-            address = self._addresses[name]
-            if name not in nodes and (address not in watched or name in self._own):
-                watched.add(address)
-                host = node["NodeManagerHostname"]
+            machine = self._machines[name]
+            if name not in nodes and (machine not in watched or name in self._own):
+                watched.add(machine)
+                host = host_of(node)
                 taken = any(one.name == host for one in nodes.values())  # as where clusters are tried out
-                nodes[name] = _Node(name, f"{host}-{name[:6]}" if taken else host, address)
+                nodes[name] = _Node(name, f"{host}-{name[:6]}" if taken else host, machine)
         self._nodes = nodes
 
     def _hear(self, node: _Node, now: float) -> None:
@@ -234,8 +235,8 @@ class Samplers:
 
     def _of(self, node: str) -> _Node | None:
         """Who samples a node: its own sampler, or that of another raylet on the same machine."""
-        nodes, address = self._nodes, self._addresses.get(node)
-        return nodes.get(node) or next((one for one in nodes.values() if one.address == address), None)
+        nodes, machine = self._nodes, self._machines.get(node)
+        return nodes.get(node) or next((one for one in nodes.values() if one.machine == machine), None)
 
     def _settle(self, one: _Open, now: float) -> bool:
         """Ask for a rung's cost, or take it in; True once there is an answer, if only that none can be had."""

@@ -71,6 +71,7 @@ class CohortOrder:
     family: str
     members: tuple[Member, ...]
     resumed: bool = False  # take up its checkpoint where there is one
+    structure: str = ""  # that its members share
 
 
 @dataclass(frozen=True)
@@ -123,13 +124,21 @@ class _Running:
     members: set[str]
     since: float  # when it last reported
     kind: str  # of slot
+    retired: bool = False  # it takes no new members
 
 
-KindFor = Callable[[str], str | None]
+KindFor = Callable[[str, str | None], str | None]
 
 
-def _anywhere(family: str) -> str:
+WaitsFor = Callable[[str, str], bool]
+
+
+def _anywhere(family: str, structure: str | None) -> str:
     return ""
+
+
+def _for_nothing(family: str, kind: str) -> bool:
+    return False
 
 
 class Search:
@@ -171,7 +180,8 @@ class Search:
                     under_way.setdefault(trial.cohort, []).append(trial)
         for cohort, trials in under_way.items():
             members = tuple(self._member(trial.trial) for trial in trials)
-            self._resumable.append(CohortOrder(cohort, trials[0].family, members, resumed=True))
+            structure = self._structure(trials[0].trial)
+            self._resumable.append(CohortOrder(cohort, trials[0].family, members, True, structure))
 
     @property
     def done(self) -> bool:
@@ -195,19 +205,22 @@ class Search:
         self._closing = True
         self._finishing = let_running_finish
 
-    def next_cohort(self, now: float, kind_for: KindFor = _anywhere) -> CohortOrder | None:
+    def next_cohort(
+        self, now: float, kind_for: KindFor = _anywhere, waits_for: WaitsFor = _for_nothing
+    ) -> CohortOrder | None:
         """What a free slot should train, or None when nothing is to be started now.
 
-        kind_for: family -> the kind of slot that its next cohort would get; None: none is free.
+        kind_for: family, structure -> the kind of slot that the next such cohort would get; None: none is free.
+            Structure None: whichever of the family finds a slot.
+        waits_for: family, kind -> whether it would find one of this kind if others left it all of a device.
         """
         if self._closing:
             return None
-        order = self._next_resumable(kind_for) or self._new_cohort(now, kind_for)
+        order = self._next_resumable(kind_for) or self._new_cohort(now, kind_for, waits_for)
         if order is not None:
-            structure = self._structure(order.members[0].trial)
             names = [member.trial for member in order.members]
-            kind = kind_for(order.family) or ""
-            self._begin(order.cohort, _Running(order.family, structure, set(names), now, kind))
+            kind = kind_for(order.family, order.structure) or ""
+            self._begin(order.cohort, _Running(order.family, order.structure, set(names), now, kind))
             event = {"event": "cohort", "cohort": order.cohort, "family": order.family, "trials": names}
             self._journal(self._applied({**event, "slot": kind} if kind else event))
         return order
@@ -247,7 +260,7 @@ class Search:
         elif family.stopped is not None:
             release += running.members
             running.members.clear()
-        elif not self._closing and not self._should_yield(family, now):
+        elif not self._closing and not running.retired and not self._should_yield(family, now):
             admit = self._refill(family, running, events)
         if admit:
             names = [member.trial for member in admit]
@@ -263,6 +276,30 @@ class Search:
         """From now on, cohorts of this family have so many members on this kind of slot."""
         self._families[family].sizes[kind] = members
 
+    def retire(self, cohort: str) -> None:
+        """This cohort takes no new members: those of its structure have smaller slots now."""
+        if cohort in self._running:
+            self._running[cohort].retired = True
+
+    def is_grown(self, family: str, structure: str, kind: str, members: int, cohort: str) -> bool:
+        """Whether a cohort of so many members was as large as they get on this kind of slot: full, or there are no
+        more trials for it. False where it has more by now."""
+        running, one = self._running.get(cohort), self._families[family]
+        if running is not None and len(running.members) > members:
+            return False
+        size, others = one.size(kind), len(one.waiting) - one.waiting.count(structure)
+        return members >= size or not one.may_ask or others >= 2 * size
+
+    def structure_waiting(self, family: str) -> str | None:
+        """What most of a family's trials that wait share; None where none waits."""
+        return self._families[family].waiting.fullest
+
+    def note(self, events: Sequence[Event]) -> None:
+        """Keep what was found out about slots."""
+        for event in events:
+            self._apply(event)
+        self._journal(events)
+
     def explain(self, cohort: str, reason: str, slot: str | None = None) -> None:
         """Keep why a cohort trains as it does, and on what."""
         family = self._running[cohort].family
@@ -273,9 +310,7 @@ class Search:
 
     def charge(self, costs: Sequence[Event]) -> None:
         """Keep what rungs cost, which is known a little after them."""
-        for cost in costs:
-            self._apply(cost)
-        self._journal(costs)
+        self.note(costs)
 
     def on_lost(self, cohort: str, failure: Failure, now: float) -> None:
         """The cohort's process died: its trials are not to blame, unless it happens to them again and again."""
@@ -295,12 +330,14 @@ class Search:
     def _again(self, cohort: str, family: str, names: list[str], first: bool) -> list[CohortOrder]:
         """A lost cohort's orders. After a first loss it goes on from its checkpoint; after that it is halved, so that
         whoever kills it is alone in the end and the others finish."""
+        structure = self._structure(names[0])
         if first or len(names) == 1:
-            return [CohortOrder(cohort, family, tuple(map(self._member, names)), resumed=True)]
+            return [CohortOrder(cohort, family, tuple(map(self._member, names)), True, structure)]
         orders = []
         for half in (names[: len(names) // 2], names[len(names) // 2 :]):
             self._cohorts += 1
-            orders.append(CohortOrder(f"c{self._cohorts:03d}", family, tuple(map(self._member, half))))
+            members = tuple(map(self._member, half))
+            orders.append(CohortOrder(f"c{self._cohorts:03d}", family, members, structure=structure))
         return orders
 
     @property
@@ -333,28 +370,36 @@ class Search:
 
     def _next_resumable(self, kind_for: KindFor) -> CohortOrder | None:
         for order in self._resumable:
-            if kind_for(order.family) is not None:
+            if kind_for(order.family, order.structure) is not None:
                 self._resumable.remove(order)
                 return order
         return None
 
-    def _new_cohort(self, now: float, kind_for: KindFor) -> CohortOrder | None:
-        for family in sorted(self._families.values(), key=lambda f: f.used(now)):
-            kind = kind_for(family.plan.name) if family.has_work else None
+    def _new_cohort(self, now: float, kind_for: KindFor, waits_for: WaitsFor) -> CohortOrder | None:
+        behind: list[_Family] = []  # those that have had less and find no slot
+        for family in sorted((f for f in self._families.values() if f.has_work), key=lambda f: f.used(now)):
+            name = family.plan.name
+            kind = kind_for(name, None)
             if kind is None:
+                behind.append(family)
                 continue
+            if any(other.used(now) + TURN_SECONDS < family.used(now) and waits_for(other.plan.name, kind)
+                   for other in behind):  # fmt: skip
+                continue  # small slots would be given out again and again, and a whole device never be free
             size = self._fair_size(family, kind)
             waiting = family.waiting
             events: list[Event] = []
             while waiting.most < size and family.may_ask and len(waiting) < 2 * size:
                 self._ask(family, events)
             self._journal(events)
-            structure = waiting.fullest
+            placeable = (one for one in waiting.by_length() if kind_for(name, one) is not None)
+            structure = next(placeable, None)
             if structure is None:
                 continue
+            size = self._fair_size(family, kind_for(name, structure) or "")
             members = tuple(map(self._member, waiting.take(structure, size)))
             self._cohorts += 1
-            return CohortOrder(f"c{self._cohorts:03d}", family.plan.name, members)
+            return CohortOrder(f"c{self._cohorts:03d}", name, members, structure=structure)
         return None
 
     def _fair_size(self, family: _Family, kind: str) -> int:

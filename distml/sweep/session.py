@@ -20,6 +20,7 @@ from ray._raylet import Config  # type: ignore[attr-defined]  # compiled
 
 from distml.errors import DistmlError
 from distml.sweep.cluster import Cluster, Node, nodes_from
+from distml.sweep.mismatch import version_mismatch
 from distml.sweep.ray_settings import on_loopback, silent, small
 from distml.training.processor import openblas_environment
 
@@ -83,6 +84,9 @@ def ray_session(address: str | None, *, dashboard: bool, verbose: bool) -> Itera
             raise
         except Exception as error:  # Ray raises what it likes: ConnectionError, ValueError, RuntimeError, ...
             where = "on this machine" if address is None else f"at {address}"
+            mismatch = version_mismatch(str(error))
+            if mismatch is not None:
+                raise DistmlError(f"Ray {where}: {mismatch}") from error
             raise DistmlError(f"Ray {where} did not answer: {error}\n  what to try: distml doctor") from error
         yield Session(
             is_local=address is None,

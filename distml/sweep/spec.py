@@ -29,6 +29,10 @@ from distml.sweep.overrides import apply_overrides
 from distml.sweep.values import Count, Gpu, Hyperparameter, ImportPath, Name, Names, Scalar, Searched, Size
 
 DEFAULT_FAMILIES = ("scoring-network", "random-forest", "hist-gradient-boosting")
+_FAMILIES_WITHOUT_TARGET = {
+    "clustering": ("k-means", "gaussian-mixture", "hierarchical"),
+    "projection": ("pca", "t-sne"),
+}
 
 
 class _Part(BaseModel):
@@ -43,7 +47,7 @@ class Data(_Part):
     source: Annotated[Path, Field(strict=False)] = Field(
         description="the table: CSV, TSV, JSON lines or Parquet, gzip or not; relative to the sweep file"
     )
-    target: str = Field(description="the column to predict")
+    target: str | None = Field(default=None, description="the column to predict; none for clustering and projection")
     positive: Scalar | None = Field(default=None, description="the class whose probability is the score")
     drop: Names = Field(default=(), description="columns to leave out")
     kinds: dict[str, Kind] = Field(default={}, description="column -> kind, where the inferred one is wrong")
@@ -54,11 +58,19 @@ class Data(_Part):
 class Split(_Part):
     """What trains, what compares, what is kept back."""
 
-    test: float = Field(default=0.2, gt=0, lt=1, description="share of the rows held out, touched once by the winner")
-    folds: int = Field(default=5, ge=1, description="cross-validation folds; 1: one validation part instead")
+    test: float = Field(
+        default=0.2, gt=0, lt=1,
+        description="share of the rows held out, touched once by the winner; without a target none are",
+    )  # fmt: skip
+    folds: int = Field(
+        default=5, ge=1,
+        description="cross-validation folds; 1: one validation part instead; without a target, resamples of the table",
+    )  # fmt: skip
     validation: float = Field(
-        default=0.2, gt=0, lt=1, description="with folds: 1, the share of the training rows that scores"
-    )
+        default=0.2, gt=0, lt=1,
+        description="with folds: 1, the share of the training rows that scores; without a target, "
+        "the share of the rows that each resample leaves out",
+    )  # fmt: skip
 
 
 class Preprocessing(_Part):
@@ -184,7 +196,7 @@ class SweepSpec(_Part):
     name: Name = Field(description="letters, digits, - and _; the run's folder")
     seed: int = Field(default=0, ge=0, lt=2**63, description="decides every trial's own seed")
     task: Task | None = Field(default=None, description="inferred from the target where it is plain")
-    data: Data = Field(description="which table, and what to learn from it: source and target at least")
+    data: Data = Field(description="which table, and what to learn from it: source and, to predict, target")
     split: Split = Field(default=Split(), description="what trains, what compares, what is kept back")
     preprocessing: Preprocessing = Field(
         default=Preprocessing(), description="how columns become numbers; lists are searched"
@@ -192,11 +204,21 @@ class SweepSpec(_Part):
     families: Annotated[_ListedFamilies | _GivenFamilies, Discriminator(_families_kind)] = Field(
         default=DEFAULT_FAMILIES, description="kinds of model: a list of names, or a mapping from names to settings"
     )
-    metric: str | None = Field(default=None, description="what 'best' means; by default roc_auc, for regression rmse")
+    metric: str | None = Field(
+        default=None,
+        description="what 'best' means; by default roc_auc, rmse, silhouette or trustworthiness, as the task has it",
+    )
     report: Names = Field(default=(), description="further metrics to record")
     search: Search = Field(default=Search(), description="who proposes trials and who stops them")
     budget: Budget = Field(default=Budget(minutes=10.0), description="trials, minutes or both, whichever ends first")
     resources: Resources = Field(default=Resources(), description="what a cohort runs on")
+    export: bool = Field(default=True, description="make a scorer of the best trials when the sweep is over")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_default_families(cls, raw: dict[str, Any]) -> dict[str, Any]:
+        families = _FAMILIES_WITHOUT_TARGET.get(str(raw.get("task")))
+        return {"families": families, **raw} if families else raw
 
     _subject: str = PrivateAttr(default="the sweep")
 

@@ -3,16 +3,16 @@
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from distml.errors import DistmlError
 from distml.models.metrics import Metric
-from distml.sweep.costs import cost_event, placed
-from distml.sweep.gauges import Gauges, Standing
+from distml.sweep.costs import cost_event, placed, with_own_peak
+from distml.sweep.gauges import Gauges, Standing, TrialFigures
 from distml.sweep.holding import Holding
 from distml.sweep.nodes import CohortState, Scene, state_of
-from distml.sweep.records import SweepRecord, best_trial
+from distml.sweep.records import SweepRecord, best_trial, foremost
 from distml.sweep.runs import RunFolder
 from distml.sweep.samplers import NodeView, RungCost, Samplers
 from distml.training.cohort import RungResult
@@ -22,6 +22,7 @@ from distml.training.cohort import RungResult
 _DELAY_WITH_GPUS = 1.0
 _DELAY_WITHOUT = 10.0
 _SEE_SECONDS = 2.0
+_BEST_TRIALS, _RUNNING_TRIALS = 20, 30  # with figures of their own in Prometheus
 _SEE_SHARE = 0.01  # of the driver's time, at most, goes into looking: a sweep may have a hundred thousand trials
 
 
@@ -55,7 +56,10 @@ class Telemetry:
 
     def costs(self) -> list[dict[str, Any]]:
         """The journal's events on rungs whose cost has become known."""
-        return [cost_event(asked.cohort, asked.about, cost) for asked, cost in self._samplers.answers()]
+        return [
+            cost_event(asked.cohort, asked.about, with_own_peak(cost, asked.holding))
+            for asked, cost in self._samplers.answers()
+        ]
 
     def see(self, record: SweepRecord) -> None:
         """Take in how the sweep stands; for most calls the last look is recent enough."""
@@ -72,6 +76,7 @@ class Telemetry:
             energy_j=sum(trial.energy_j or 0.0 for trial in record.trials.values()),
             gpu_seconds=sum(trial.gpu_seconds or 0.0 for trial in record.trials.values()),
             cohorts=tuple(self._cohort(record, name, trials) for name, trials in sorted(running.items()) if name),
+            trials=tuple(self._figures(record)),
         )
         self._first = self._first or self._standing
         took = time.monotonic() - now
@@ -89,6 +94,13 @@ class Telemetry:
         holding, rung = self._held[name]
         place = self._samplers.place_of(holding)
         return CohortState(self._folder.name, name, family, trials, rung, place.node, place.devices)
+
+    def _figures(self, record: SweepRecord) -> Iterator[TrialFigures]:
+        name, greater = self._metric.name, self._metric.greater_is_better
+        for trial in foremost(record, name, greater, ended=_BEST_TRIALS, running=_RUNNING_TRIALS):
+            yield TrialFigures(
+                trial.trial, trial.family, trial.score(name), trial.seconds, trial.gpu_seconds, trial.energy_j
+            )
 
     def _publish(self, views: Sequence[NodeView]) -> None:
         """Called from the samplers' thread: a disk that is slow or full holds up nobody."""

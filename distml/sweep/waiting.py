@@ -1,7 +1,7 @@
 """Trials that wait for a cohort of their structure."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
@@ -59,6 +59,15 @@ class Waiting:
             heappop(self._lengths)
             queue.noted -= 1
         return None
+
+    def by_length(self) -> Iterator[str]:
+        """The structures that somebody waits for, that with the most trials first."""
+        first = self.fullest
+        if first is None:
+            return
+        yield first
+        others = [name for name, queue in self._queues.items() if queue.trials and name != first]
+        yield from sorted(others, key=lambda name: -len(self._queues[name].trials))
 
     @property
     def most(self) -> int:

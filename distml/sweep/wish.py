@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from distml.hardware.devices import DeviceClass
-from distml.hardware.packing import Need, Share, share_of, share_of_fraction
+from distml.hardware.packing import MOST_AT_ONCE, Need, Share, share_of, share_of_fraction
 from distml.sweep.cluster import is_slice
 
 Gpu = str | float  # as a sweep file has it
@@ -17,6 +17,9 @@ class Wish:
     cpus: int
     gpu: Gpu = "none"  # 'none', 'auto', '6GiB', 'mig:1g.10gb', 'mig:any', a fraction of a device, a number of them
     too_small_mib: int = 0  # of a slot on which one member alone ran out of memory
+    # Of 'auto': class of device -> how many cohorts of this structure one holds, as was learnt. A class that is not
+    # named is taken whole: the first cohort has it to itself, and is measured.
+    learnt: tuple[tuple[str, int], ...] = ()
 
     @property
     def any_gpu(self) -> bool:
@@ -26,7 +29,7 @@ class Wish:
     def whole(self) -> int:
         """Devices that it takes whole; 0 for one that takes a share."""
         if isinstance(self.gpu, str):
-            return 0 if self.memory_mib else int(self.any_gpu)
+            return 0 if self.memory_mib or self.learnt else int(self.any_gpu)
         return int(self.gpu)
 
     @property
@@ -37,8 +40,9 @@ class Wish:
     def __str__(self) -> str:
         """What it waits for: '0.25 of a GPU'."""
         if isinstance(self.gpu, str):
-            slices = {"auto": "a whole GPU", "mig:any": "a MIG slice", "none": "CPU cores"}
-            return slices.get(self.gpu, f"a {self.gpu.removeprefix('mig:')} slice")
+            auto = "a share of a GPU" if self.learnt else "a whole GPU"
+            words = {"auto": auto, "mig:any": "a MIG slice", "none": "CPU cores"}
+            return words.get(self.gpu, f"a {self.gpu.removeprefix('mig:')} slice")
         return f"{self.gpu:g} GPUs" if self.gpu > 1 else "a whole GPU" if self.gpu == 1 else f"{self.gpu:g} of a GPU"
 
 
@@ -77,8 +81,20 @@ def _asked_share(wish: Wish, devices: DeviceClass) -> Share:
     if wish.whole > count:
         return Share(name, 0, count, f"{count} of {name} on a machine")
     if isinstance(wish.gpu, str):
-        return Share(name, 1, count, "1 on each: a cohort has as many members as a whole device trains best")
+        return _learnt_share(wish, devices)
     return share_of_fraction(min(1.0, wish.gpu), devices)
+
+
+def _learnt_share(wish: Wish, devices: DeviceClass) -> Share:
+    """Of 'auto': the whole device, until it is known how much of it a cohort of this structure takes."""
+    name, count = devices.name, len(devices.uuids)
+    slots = dict(wish.learnt).get(name)
+    if slots is None:
+        reason = f"1 on each until the first cohort of a structure is measured, then up to {MOST_AT_ONCE}"
+        return Share(name, 1, count, reason)
+    if not slots:
+        return Share(name, 0, count, f"{name}: memory ran out on a whole one")
+    return share_of_fraction(1 / slots, devices)
 
 
 def in_order(wish: Wish, classes: Sequence[DeviceClass]) -> list[tuple[DeviceClass, Share]]:

@@ -18,9 +18,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from distml.models.network_output import predictions
 from distml.training.cohort import Assignment, Failure, Member, RungResult, State
 from distml.training.failures import failure_of
-from distml.training.modules import batch_size_of, make_module, predictions, tensor_of, write_checkpoint
+from distml.training.modules import batch_size_of, make_module, tensor_of, write_checkpoint
 from distml.training.order import fold_seed, row_order, step_seed
 from distml.training.scores import score_folds
 from distml.training.usage import peak_memory_mib

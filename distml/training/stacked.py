@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from distml.models.family import Params
+from distml.models.network_output import predictions
 from distml.training.block import Lane, Learner, Table, bind_block, train_block
 from distml.training.cohort import Assignment, Failure, Member, RungResult, State
 from distml.training.failures import failure_of
@@ -24,7 +25,6 @@ from distml.training.modules import (
     batch_size_of,
     batches_of,
     make_module,
-    predictions,
     tensor_of,
     write_checkpoint,
 )

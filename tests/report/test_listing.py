@@ -3,13 +3,14 @@
 import io
 import os
 
+import pytest
 from rich.console import Console
 
 from distml.report.console import show
 from distml.report.listing import list_table, rows_for, status_json, status_lines
 from distml.report.loaded import load
 from distml.sweep.runs import list_runs
-from tests.report.sweeps import CLOSED, EVENTS, FAILURE, OPENED, WINNER, write_sweep
+from tests.report.sweeps import CLOSED, EVENTS, FAILURE, OPENED, WINNER, ended, rung, write_sweep
 
 
 def drawn(items, width=140):
@@ -78,7 +79,7 @@ def test_what_families_wait_for_is_what_the_driver_last_wrote(tmp_path):
     folder = write_sweep(tmp_path)
     needs = "needs 9.1 GiB on one device; the best free is 6.4 GiB on node3 rtx-3090 1"
     with folder.writer():
-        folder.write_waiting({"random-forest": needs, "mine": "for a MIG slice; all 4 are taken"})
+        folder.write_waiting({"random-forest": needs, "mine": "for a MIG slice; all 4 are taken"}, {})
         running = load("credit", tmp_path)
         assert drawn(status_lines(running))[-2:] == [
             f"t0007   waiting {needs}",
@@ -89,6 +90,32 @@ def test_what_families_wait_for_is_what_the_driver_last_wrote(tmp_path):
     assert status_json(over)["families_waiting"] == {}
     with folder.writer():  # the next driver begins with nothing said
         assert folder.waiting() == {}
+
+
+def test_status_says_when_what_holds_the_slot_ends_where_others_have_shown_how_long_that_takes(tmp_path, monkeypatch):
+    waits = {"mine": "for a whole GPU; the only one is taken"}
+    begun = {**EVENTS[9], "trials": ["t0006"], "at": 1100.0}
+    steps = [
+        {**event, "at": at}
+        for number, start in ((11, 1000.0), (12, 1010.0), (13, 1020.0))
+        for event, at in (
+            ({**EVENTS[1], "trial": f"t{number:04}", "number": number, "family": "random-forest"}, start),
+            ({**EVENTS[9], "trials": [f"t{number:04}"]}, start),
+            (rung(number, 50, 0.7, cohort="c002"), start + 40),
+            (rung(number, 400, 0.7, cohort="c002", state="finished"), start + 240),
+            (ended(number, "finished"), start + 240),
+        )
+    ]
+    at_1200 = rung(6, 50, 0.71, cohort="c002", at=1200.0)
+    for more, said in (([*steps[:5], begun, at_1200], ""), ([*steps, begun, at_1200], " (t0006 ends in about 3 min)")):
+        folder = write_sweep(tmp_path / str(len(more)), *more)
+        with folder.writer():
+            folder.write_waiting(waits, {"mine": ["c002"]})
+            running = load("credit", tmp_path / str(len(more)))
+            monkeypatch.setattr("time.time", lambda: 1220.0)  # 20 s into a step that takes 200
+            assert drawn(status_lines(running))[-1] == f"mine    waiting for a whole GPU; the only one is taken{said}"
+            told = status_json(running)["next_to_end"]
+            assert told == ({"mine": {"trial": "t0006", "seconds": pytest.approx(180.0)}} if said else {})
 
 
 def test_status_of_an_interrupted_sweep_says_how_to_go_on(tmp_path):

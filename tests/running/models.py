@@ -1,5 +1,6 @@
 """Models for tests of running sweeps: they say what they do in a file, take their time, fail on demand."""
 
+import json
 import os
 import time
 from pathlib import Path
@@ -26,9 +27,13 @@ class Diary(ClassifierMixin, BaseEstimator):
             with Path(diary).open("a") as file:
                 sees = os.environ.get("CUDA_VISIBLE_DEVICES", "all")
                 file.write(f"{os.getpid()} {self.random_state} {self.strength} {began} {time.time()} {sees}\n")
+        told = os.environ.get("DISTML_TEST_ENVIRONMENT")
+        if told:
+            with Path(told).open("a") as file:
+                file.write(json.dumps({k: v for k, v in os.environ.items() if k.startswith("CUDA_")}) + "\n")
         if self.mood == "broken":
             raise KeyError("no such thing")
-        if self.mood == "hungry":
+        if self.mood == "hungry" or (self.mood == "large" and _share() < 0.5):
             raise MemoryError("too much")
         if self.mood == "deadly":
             os._exit(13)
@@ -44,6 +49,14 @@ class Diary(ClassifierMixin, BaseEstimator):
 
     def predict(self, x: np.ndarray) -> Any:
         return self.classes_[self.predict_proba(x).argmax(1)]
+
+
+def _share() -> float:
+    """Of a GPU, that this process was given; 1 where it was given none, or where there is no Ray."""
+    import ray
+
+    assigned = ray.get_runtime_context().get_assigned_resources() if ray.is_initialized() else {}
+    return float(assigned.get("GPU", 1.0))
 
 
 def _correlations(x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -10,11 +10,12 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
 import pytest
+import ray
 import yaml
 
 from distml.sweep.journal import read
@@ -212,3 +213,67 @@ def test_a_sweep_outlives_a_node(cluster: Running) -> None:
     assert process.returncode == 0, err
     board = json.loads(cluster.distml("leaderboard", "outlives", "--runs", cluster.runs, "--format", "json"))
     assert Counter(row["state"] for row in board) == {"finished": 16}
+
+
+def test_another_version_is_refused_by_a_sweep_and_by_a_node_before_anything_trains(cluster: Running) -> None:
+    other = cluster.folder / "other"
+    other.mkdir()
+    (other / "sitecustomize.py").write_text("import ray\nray.__version__ = '2.59.1'\n")  # as if that were installed
+    environment = {**cluster.environment, "PYTHONPATH": f"{other}:{os.environ.get('PYTHONPATH', '')}"}
+    elsewhere = replace(cluster, environment=environment)
+    file = cluster.sweep_file("version", {"plain": "none"}, trials=2)
+    said = elsewhere.distml("sweep", str(file), "--address", cluster.address, "--runs", cluster.runs, expect=2)
+    assert f"Ray at {cluster.address}: the cluster has Ray {ray.__version__} and Python " in said
+    assert "this machine Ray 2.59.1 and Python" in said and "install the same on both" in said
+    assert not (cluster.folder / "runs" / "version" / "journal.jsonl").read_text()
+    said = elsewhere.distml("node", "start", "--address", cluster.address, "--name", "old", "--cpus", "1", expect=2)
+    assert "Ray did not start for cpu-only: the cluster has Ray" in said and "Ray 2.59.1" in said
+
+
+def test_mig_that_was_changed_and_storage_that_is_not_shared_are_said_before_anything_trains(cluster: Running) -> None:
+    file = cluster.sweep_file("changed", {"slice": "mig:any"}, trials=2)
+    machine = cluster.folder / "nvml" / "a100.txt"
+    before = machine.read_text()
+    machine.write_text(before.replace("uuid MIG-a100-2\n", "uuid MIG-a100-new\n"))
+    try:
+        arguments = ("sweep", str(file), "--address", cluster.address, "--runs", cluster.runs)
+        said = cluster.distml(*arguments, expect=2)
+    finally:
+        machine.write_text(before)
+    assert "a100 has no longer MIG-a100-2 (1g.5gb): was MIG changed since its node was started?" in said
+
+    private = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"', cluster.runs]
+    if subprocess.run([*private, "true"], capture_output=True).returncode:
+        pytest.skip("mount namespaces are not allowed here: a machine without the shared folder could not be made")
+    distml = str(Path(sys.executable).with_name("distml"))
+    node = [distml, "node", "start", "--address", cluster.address, "--name", "alone", "--cpus", "1"]
+    subprocess.run([*private, *node], cwd=ROOT, env=cluster.environment, check=True, timeout=120)
+    try:
+        said = cluster.distml(*arguments, expect=2)
+    finally:
+        cluster.distml("node", "stop", "--name", "alone")
+    assert "runs/changed is not the same folder on alone: choose one that all machines share" in said
+    assert not (cluster.folder / "runs" / "changed" / "journal.jsonl").read_text()
+
+
+def test_the_tour_shows_all_there_is_to_see_of_a_sweep(cluster: Running) -> None:
+    tour = [sys.executable, str(ROOT / "cluster" / "local" / "mixed.py"), "tour", f"--folder={cluster.folder / 'tour'}"]
+    (cluster.folder / "tour").mkdir()
+    ports = [f"--port={cluster.address.split(':')[1]}", f"--dashboard-port={cluster.dashboard.split(':')[2]}"]
+    done = subprocess.run(
+        [*tour, *ports], cwd=ROOT, env=cluster.environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    shown = done.stdout
+    assert [line.split()[2] for line in shown.splitlines() if line.startswith("$ distml ")] == [
+        "devices", "plan", "status", "top", "stop",
+    ]  # fmt: skip
+    assert "7 nodes alive" in shown and "holdout (200 rows, touched once)" in shown
+    top = shown[shown.index("$ distml top") :]
+    assert {line.split()[0] for line in top.splitlines()[2:] if re.match(r"(a100|cpu|head|ws-3090)  ", line)} == {
+        "a100", "cpu", "head", "ws-3090",
+    }  # fmt: skip
+    if shutil.which("prometheus"):
+        for figure in ("score", "gpu_seconds", "energy_joules"):
+            asked = shown[shown.index(f"ray_distml_trial_{figure}") :].splitlines()[1:3]
+            assert all(re.match(r"  t\d{4} +[a-z-]+ +\d+\.\d{4}$", line) for line in asked), asked

@@ -23,6 +23,8 @@ from tests.running.test_telemetry import card, has, library, sweep_on_gpu, wait_
 MONITORING = ROOT / "cluster" / "monitoring"
 DASHBOARD = json.loads((MONITORING / "grafana-dashboard.json").read_text())
 QUERIES = {panel["title"]: panel["targets"][0]["expr"] for panel in DASHBOARD["panels"]}
+QUERIES |= {f"{panel['title']} {target['refId']}": target["expr"] for panel in DASHBOARD["panels"]
+            for target in panel["targets"][1:]}  # fmt: skip
 __all__ = ["card", "library"]  # fixtures
 
 
@@ -89,6 +91,12 @@ def rays_nodes(driver: int) -> Path | None:
     return None
 
 
+def trials(ask: Any) -> dict[str, float]:
+    """The trials that have a score in Prometheus."""
+    found = ask(QUERIES["Trials"].replace("$sweep", "quick"))
+    return {one["metric"]["trial"]: float(one["value"][1]) for one in found if one["metric"]["family"] == "diary"}
+
+
 @pytest.mark.long
 def test_every_panel_of_the_dashboard_has_data_while_a_sweep_runs(card: Path, tmp_path: Path, prometheus: Any) -> None:
     process = start(tmp_path, "sweep", str(sweep_on_gpu(tmp_path, 0.5, seconds=0.3, trials=400)))
@@ -107,6 +115,11 @@ def test_every_panel_of_the_dashboard_has_data_while_a_sweep_runs(card: Path, tm
         assert 0.5 < float(best["value"][1]) < 1 and best["metric"]["metric"] == "roc_auc"
         joules = float(ask(QUERIES["Joules a trial"].replace("$sweep", "quick"))[0]["value"][1])
         assert 10 < joules < 1000
+        shown = trials(ask)
+        assert shown and all(0.4 < score < 1 for score in shown.values())
+        assert float(ask(f'ray_distml_trial_energy_joules{{trial="{min(shown)}"}}')[0]["value"][1]) > 10
+        wait_for(lambda: set(shown) - set(trials(ask)), seconds=90)  # the worst of them leave as better ones come
+        assert len(trials(ask)) <= 50
         has(card, "error * 15")  # it falls off the bus: a gap on the dashboard, neither 0 nor the last value
         wait_for(lambda: ask("ray_distml_node_memory_mib") and not ask("ray_distml_device_power_watts"))
     finally:

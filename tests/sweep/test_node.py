@@ -16,7 +16,7 @@ from distml.hardware import parts
 from distml.hardware.devices import DeviceClass
 from distml.hardware.parts import Part, parts_of
 from distml.sweep.cluster import nodes_from
-from distml.sweep.node import Request, check, commands
+from distml.sweep.node import Request, check, commands, daemon_commands
 from tests.sweep.clusters import rtx_3090s
 
 GIB = 2**30
@@ -68,6 +68,23 @@ def test_all_listens_on_loopback_unless_told_otherwise() -> None:
     assert 10_002 <= ranges[0][0] < ranges[0][1] < ranges[1][0] < ranges[1][1] <= 19_999
 
 
+def test_with_mps_whole_cards_have_a_daemon_and_slices_have_none() -> None:
+    cut = DeviceClass("1g.5gb", ("MIG-a", "MIG-b"), 4864, 14)
+    parts = parts_of([rtx_3090s(), cut], cores=16)
+    request = Request(name="ws", mps=True)
+    private, start = daemon_commands(request, parts)
+    whole, slices, cores = commands(request, parts, memory=16 * GIB)
+    pipes = whole.environment["CUDA_MPS_PIPE_DIRECTORY"]
+    assert "CUDA_MPS_PIPE_DIRECTORY" not in {*slices.environment, *cores.environment}
+    assert private.startswith("install -d -m 700 ") and private.split()[-2] == pipes
+    assert start.startswith(f"env CUDA_VISIBLE_DEVICES=GPU-0,GPU-1 CUDA_MPS_PIPE_DIRECTORY={pipes} ")
+    assert start.endswith(" nvidia-cuda-mps-control -d") and pipes.endswith("/ws-rtx-3090/pipe")
+    assert daemon_commands(Request(name="ws"), parts) == []
+    assert "CUDA_MPS_PIPE_DIRECTORY" not in commands(Request(name="ws"), parts, memory=16 * GIB)[0].environment
+    with pytest.raises(DistmlError, match="only MIG slices, which the card itself keeps apart on this machine"):
+        daemon_commands(request, parts_of([cut], cores=4))
+
+
 def test_a_command_can_be_pasted_into_a_shell() -> None:
     (command,) = commands(Request(name="ws"), [Part(2, rtx_3090s())], memory=8 * GIB)
     words = shlex.split(str(command))
@@ -103,6 +120,9 @@ def test_the_command_line_prints_and_refuses(tmp_path: Path) -> None:
     assert shown.returncode == 0
     assert re.match(r"env CUDA_VISIBLE_DEVICES= .* start --head --port=6379 .*--num-cpus=3 --num-gpus=0", shown.stdout)
     assert list(tmp_path.rglob("*token*")) == []
+    alone = distml(tmp_path, "node", "start", "--head", "--mps")
+    assert (alone.returncode, "--mps: no GPU on this machine; start without --mps" in alone.stderr) == (2, True)
+    assert not (tmp_path / ".ray").exists()
     neither = distml(tmp_path, "node", "start")
     assert (neither.returncode, "give either --head" in neither.stderr) == (2, True)
     alone = distml(tmp_path, "node", "start", "--address", "127.0.0.1:1")

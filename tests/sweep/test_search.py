@@ -117,16 +117,16 @@ def test_a_trial_that_found_no_memory_alone_trains_again_where_there_is_more() -
     reply = searched.on_results(order.cohort, [RungResult("t0001", 0, "failed", failure=failure)], 1.0, outgrown=True)
     assert (reply.release, reply.end, reply.unfinished) == (("t0001",), True, False)
     assert searched.record.counts == {"pending": 1}
-    again = searched.next_cohort(2.0, lambda family: "3g.20gb")
+    again = searched.next_cohort(2.0, lambda family, structure: "3g.20gb")
     assert again is not None and [member.trial for member in again.members] == ["t0001"]
     assert searched.record.cohorts[again.cohort].slot == "3g.20gb"
 
 
 def test_a_family_without_room_lets_others_go_first() -> None:
     searched = search([family("network", quota=2), family("forest", quota=2)], [])
-    order = searched.next_cohort(0.0, lambda name: None if name == "network" else "")
+    order = searched.next_cohort(0.0, lambda name, structure: None if name == "network" else "")
     assert order is not None and order.family == "forest"
-    assert searched.next_cohort(0.0, lambda name: None) is None
+    assert searched.next_cohort(0.0, lambda name, structure: None) is None
     assert searched.waiting_families == ["network", "forest"]
 
 
@@ -135,7 +135,7 @@ def test_each_kind_of_slot_has_its_own_size_of_cohort() -> None:
     searched.resize("network", 32, "rtx-3090")
     sizes = {}
     for kind in ("rtx-3090", "1g.5gb"):
-        order = searched.next_cohort(0.0, lambda name, kind=kind: kind)
+        order = searched.next_cohort(0.0, lambda name, structure, kind=kind: kind)
         assert order is not None
         sizes[kind] = len(order.members)
     assert sizes == {"rtx-3090": 32, "1g.5gb": 16}
@@ -260,3 +260,54 @@ def test_a_number_that_another_family_used_is_not_given_again() -> None:
         numbers.take("network", number)
     assert taken(numbers, "forest", 3) == [2, 6, 8]
     assert numbers.peek("network") == 7
+
+
+def by_digit(params: Any) -> str:
+    return str(params["x"] % 3)
+
+
+def test_a_structure_without_a_place_lets_another_of_its_family_go_first() -> None:
+    searched = search([family("network", size=4, quota=30, structure=by_digit)], [])
+    order = searched.next_cohort(0.0, lambda name, structure: "" if structure in (None, "2") else None)
+    assert order is not None and order.structure == "2"
+    assert {int(member.params["x"]) % 3 for member in order.members} == {2}  # type: ignore[call-overload]
+    waiting = searched.structure_waiting("network")
+    assert waiting in ("0", "1")
+    assert searched.next_cohort(0.0, lambda name, structure: "" if structure is None else None) is None
+
+
+def test_a_retired_cohort_ends_with_its_members_and_another_takes_the_new_ones() -> None:
+    searched = search([family("network", size=4, quota=12)], [])
+    machine = Machine(searched, 1)
+    machine.start()
+    (cohort,) = machine.cohorts
+    assert searched.is_grown("network", "one", "", 4, cohort) and not searched.is_grown("network", "one", "", 3, cohort)
+    searched.resize("network", 8)
+    assert not searched.is_grown("network", "one", "", 4, cohort)  # the next ones are larger
+    searched.retire(cohort)
+    reply = machine.step(cohort)
+    assert reply.end and not reply.admit
+    machine.run()
+    assert searched.record.counts == {"finished": 12} and len(searched.record.cohorts) == 2
+
+
+def test_a_cohort_is_as_large_as_it_gets_when_nothing_is_left_to_fill_it_with() -> None:
+    searched = search([family("network", size=8, quota=3)], [])
+    order = searched.next_cohort(0.0)
+    assert order is not None and searched.is_grown("network", "one", "", 3, order.cohort)
+    assert not searched.is_grown("network", "one", "", 2, order.cohort)  # it has more by now
+
+
+def test_who_waits_for_a_whole_device_is_not_kept_from_it_by_ever_new_cohorts_on_shares() -> None:
+    searched = search([family("shares", quota=9), family("whole", quota=9)], [])
+    machine = Machine(searched, 1, seconds=10.0)
+    machine.start()
+    (cohort,) = machine.cohorts
+    assert machine.step(cohort).end  # it yields: the other family has had nothing
+
+    def places(name: str, structure: str | None) -> str | None:
+        return "gpu" if name == "shares" else None
+
+    assert searched.next_cohort(10.0, places, lambda name, kind: (name, kind) == ("whole", "gpu")) is None
+    order = searched.next_cohort(10.0, places)
+    assert order is not None and order.family == "shares"

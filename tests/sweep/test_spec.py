@@ -123,7 +123,6 @@ def test_names_that_could_leave_the_runs_folder_or_confuse_a_shell(name: str) ->
         ({"self": 1}, "self", "unknown key"),
         ({"data": {"source": "a", "target": "b", "kind": {}}}, "data.kind", "Did you mean 'kinds'?"),
         ({"families": {"a": {"clas": "a:B"}}}, "families.a.clas", "Did you mean 'class'? Valid keys: class, space"),
-        ({"data": {"source": "a"}}, "data.target", "missing: the column to predict"),
         ({"data": {"source": "a", "target": 4}}, "data.target", '4 is not text; put it in quotes: "4"'),
         ({"data": {"source": "a", "target": "b", "drop": "ID"}}, "data.drop", "'ID' is not a list; write [ID]"),
         ({"data": {"source": "a", "target": "b", "positive": [1]}}, "data.positive", "is not one value"),

@@ -1,6 +1,7 @@
 """Holding a process to its share of a GPU: CUDA itself lets every process take all of it."""
 
 import os
+from functools import cache
 
 import torch
 
@@ -22,6 +23,18 @@ def hold_to(slot_mib: int) -> float:
     return fraction * total_mib
 
 
+def peak_mib() -> float:
+    """The most that this process took of its device since `forget_peak`: its allocator's blocks and its context."""
+    return torch.cuda.max_memory_reserved() / 2**20 + _context_mib()
+
+
+def forget_peak() -> None:
+    """Begin to measure anew, with nothing kept that arrays no longer need."""
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+
+
+@cache
 def _context_mib() -> float:
     """What NVML sees of this process beyond its arrays."""
     torch.zeros(1, device="cuda")  # the first array makes the context

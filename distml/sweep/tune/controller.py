@@ -17,7 +17,7 @@ from distml.sweep.holding import Holding
 from distml.sweep.places import Placement, Places
 from distml.sweep.search import CohortOrder, Search
 from distml.sweep.tune.desk import Desk
-from distml.sweep.tune.worker import CohortTrainable, News, Start
+from distml.sweep.tune.worker import CohortTrainable, DeviceGoneError, News, Start
 from distml.training.cohort import Failure, FailureClass, RungResult
 from distml.training.failures import failure_of
 
@@ -170,7 +170,7 @@ class CohortRun:
         self._last: CohortOrder | None = None  # the finale, while it runs
         self._finale_tries = 0
         # Unless told, Ray Tune waits for one trial's process before it asks for the next trial.
-        os.environ.update(_SETTINGS | {"TUNE_MAX_PENDING_TRIALS_PG": str(places.slots)})
+        os.environ.update(_SETTINGS | {"TUNE_MAX_PENDING_TRIALS_PG": str(places.most_slots)})
         class_cache.DEFAULT_ENV_VARS.clear()  # with variables of its own, a trial cannot have a process that is there
         self.desk = Desk()
 
@@ -253,10 +253,10 @@ class CohortRun:
     def _next_order(self) -> CohortOrder | None:
         if self.done:
             return self._begin_finale()
-        order = self.search.next_cohort(self._clock(), self.places.kind_for)
+        order = self.search.next_cohort(self._clock(), self.places.kind_for, self.places.waits_for)
         if order is None:
             return None
-        placement = self.places.take(order.cohort, order.family)
+        placement = self.places.take(order.cohort, order.family, order.structure)
         assert placement is not None  # the search asked
         try:
             start = self._host.letter(order, placement)
@@ -300,12 +300,18 @@ class CohortRun:
         return False
 
     def _outgrown(self, cohort: str, results: list[RungResult]) -> bool:
-        failure = results[0].failure if len(results) == 1 else None
-        if failure is None or failure.kind != "memory" or len(self.search.running[cohort]) > 1:
+        if not any(result.failure is not None and result.failure.kind == "memory" for result in results):
             return False
-        return self.places.outgrown(cohort, self.search.record.cohorts[cohort].family)
+        family = self.search.record.cohorts[cohort].family
+        if len(results) == 1 and len(self.search.running[cohort]) == 1:
+            return self.places.outgrown(cohort, family)
+        self.places.cramped(cohort, family)
+        return False
 
     def _on_lost(self, cohort: str, error: Exception | None) -> None:
+        cause = getattr(error, "cause", None) or error
+        if isinstance(cause, DeviceGoneError):  # Ray would hand it out again and again
+            raise DistmlError(str(cause))
         if not self.desk.is_alive(_DESK_SECONDS):
             self.desk = Desk()
         self.desk.close(cohort)

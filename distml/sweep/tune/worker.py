@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -13,10 +14,12 @@ from ray import tune
 from ray._private.worker import _changeproctitle
 
 from distml.data.task import FoldArrays, Outline
+from distml.hardware.devices import list_devices
+from distml.hardware.mps import PIPES, client_limits
 from distml.models.family import Family
 from distml.models.metrics import Evaluator
 from distml.sweep.cluster import NODE_VARIABLE
-from distml.sweep.holding import Holding, visible_devices
+from distml.sweep.holding import Holding, find_device, visible_devices
 from distml.sweep.keeping import Keeper
 from distml.sweep.search import CohortOrder, Reply
 from distml.sweep.tune.desk import Desk
@@ -58,6 +61,10 @@ class News:
     size: int | None = None  # members that train best together, where that was measured
 
 
+class DeviceGoneError(Exception):
+    """The device that Ray handed out is not there any more; no trial's fault."""
+
+
 class CohortTrainable(tune.Trainable):
     """One Ray Tune iteration is one rung of one cohort; the process serves many cohorts (`reuse_actors`)."""
 
@@ -89,6 +96,8 @@ class CohortTrainable(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         letter: Start | Reply = self._desk.take(self._name)
+        if isinstance(letter, Start) and self._gpus:
+            _check_device()
         self._rung += 1
         self._since = self._since or time.time()
         refused: list[RungResult] = []
@@ -111,7 +120,8 @@ class CohortTrainable(tune.Trainable):
         """What it held since it was last asked; between two rungs too, when it waits for the driver's word."""
         devices, share = visible_devices(os.environ.get("CUDA_VISIBLE_DEVICES"), self._gpus)
         start, self._since = self._since, time.time()
-        return Holding(ray.get_runtime_context().get_node_id(), devices, share, start, self._since, os.getpid())
+        node = ray.get_runtime_context().get_node_id()
+        return Holding(node, devices, share, start, self._since, os.getpid(), _peak_mib() if devices else None)
 
     def _keep(self, results: list[RungResult]) -> None:
         assert self._cohort is not None
@@ -135,6 +145,8 @@ class CohortTrainable(tune.Trainable):
         )  # fmt: skip
         self._checkpoint, self._predictions = start.checkpoint, start.predictions
         self._metric = start.evaluator.metric
+        _limit_in_mps(self._gpus, start.slot_mib)
+        _forget_peak()  # of the cohort that this process had before
         allowed_mib = _hold(start)
         for member in start.order.members:  # the first that can be built shows how all of them train
             try:
@@ -151,6 +163,7 @@ class CohortTrainable(tune.Trainable):
             from distml.training.sizing import size_cohort
 
             sizing = size_cohort(assignment, member.params, start.most, allowed_mib)
+            _forget_peak()  # of the probes
             self._news = News(f"{reason}; {sizing.reason}", _place(), sizing.members)
         held = self._take_up(start) if start.order.resumed and start.checkpoint.is_file() else []
         self._cohort.admit([member for trial, member in self._members.items() if trial not in held])
@@ -188,6 +201,26 @@ class CohortTrainable(tune.Trainable):
         return []
 
 
+def _check_device() -> None:
+    """Raise DeviceGoneError where NVML knows no device that this process was given: CUDA's own words for it are
+    'no device', or none, where a library goes on without one."""
+    inventory = list_devices()
+    visible, _ = visible_devices(os.environ.get("CUDA_VISIBLE_DEVICES"), 1)
+    gone = [one for one in visible if find_device(one, inventory) is None]
+    if gone and inventory.devices and not inventory.faults:
+        raise DeviceGoneError(
+            f"{_node()} has no longer {', '.join(gone)}: was MIG changed since Ray was started there? "
+            "Start its node anew (distml node stop, distml node start); the same command then goes on"
+        )
+
+
+def _limit_in_mps(share: float, slot_mib: int | None) -> None:
+    """Where this node has MPS, hold this process to its share of a card. CUDA reads it when it starts, which is now at
+    the earliest; a process that serves several cohorts has had the same share from its first."""
+    if PIPES in os.environ and 0 < share < 1:
+        os.environ.update(client_limits(share, slot_mib))
+
+
 def _hold(start: Start) -> float | None:
     """Hold this process to its share of a GPU; MiB that its arrays may take, None where that is the whole device."""
     if start.slot_mib is None or start.family.engine != "network":  # an estimator's memory is not torch's to hold
@@ -195,6 +228,28 @@ def _hold(start: Start) -> float | None:
     from distml.sweep.tune.cap import hold_to
 
     return hold_to(start.slot_mib)
+
+
+def _peak_mib() -> float | None:
+    """What this process took of its GPU at most; None where it is not torch that knows."""
+    if not _uses_cuda():
+        return None
+    from distml.sweep.tune.cap import peak_mib
+
+    return peak_mib()
+
+
+def _forget_peak() -> None:
+    if _uses_cuda():
+        from distml.sweep.tune.cap import forget_peak
+
+        forget_peak()
+
+
+def _uses_cuda() -> bool:
+    """Whether torch is at work on a GPU here; to ask loads neither."""
+    torch = sys.modules.get("torch")
+    return torch is not None and torch.cuda.is_initialized()
 
 
 def _placed(result: RungResult) -> RungResult:
