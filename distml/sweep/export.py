@@ -170,7 +170,7 @@ def _write(
     with timed("training"):
         members = refit.write_all(record.trials, ensemble.weights, threads)
     if background:
-        background_of(dataset.frame.iloc[dataset.train], seed=checked.spec.seed).to_parquet(
+        background_of(dataset.frame.iloc[dataset.train], dataset.kinds, seed=checked.spec.seed).to_parquet(
             made / _BACKGROUND, index=False
         )
     manifest = Manifest(
