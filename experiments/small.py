@@ -28,9 +28,12 @@ def small(file: Path, runs: Path, minutes: float) -> str:
     subprocess.run([PROGRAM, "sweep", str(file), *options], check=True, stdout=subprocess.DEVNULL)
     show = [PROGRAM, "show", spec["name"], "--runs", str(runs), "--format", "json"]
     shown = json.loads(subprocess.check_output(show))
-    scores = ", ".join(f"{metric} {value:.4g}" for metric, value in shown["holdout"].items())
-    trials = sum(shown["counts"].values())
-    return f"{shown['winner']} of {trials:,} trials: {scores}   {time.perf_counter() - start:.0f} s"
+    board = [PROGRAM, "leaderboard", spec["name"], "--runs", str(runs), "--format", "json"]
+    best = json.loads(subprocess.check_output(board))[0]
+    scores = [f"{shown['metric']} {best['score']:.4g}"]
+    scores += [f"holdout {metric} {value:.4g}" for metric, value in shown["holdout"].items()]
+    trials = f"{best['trial']} ({best['family']}) of {sum(shown['counts'].values()):,} trials"
+    return f"{trials}: {', '.join(scores)}   {time.perf_counter() - start:.0f} s"
 
 
 def main() -> None:
