@@ -92,7 +92,7 @@ def main() -> None:
             raise
         if isinstance(error, DistmlError):
             _complain(str(error))
-            sys.exit(2)
+            sys.exit(error.status)
         fault = f"{type(error).__name__}: {error}"
         _complain(f"a fault in distml itself: {fault}\n  where: the same command with --debug")
         sys.exit(1)

@@ -8,6 +8,8 @@ from difflib import get_close_matches
 class DistmlError(Exception):
     """Something the user can act on; the command line prints it without a traceback."""
 
+    status = 2  # with which the command line ends: the user's mistake
+
 
 @dataclass(frozen=True)
 class Mistake:

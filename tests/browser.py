@@ -15,6 +15,8 @@ from typing import Any, Self
 import aiohttp
 import pytest
 
+_LIMIT = 240  # seconds; without a GPU and on a busy machine a page of charts takes a while
+
 
 @contextmanager
 def chromium() -> Iterator["Browser"]:
@@ -76,7 +78,7 @@ class Browser:
                         await page.send("Page.close")
                         reader.cancel()
 
-        return asyncio.run(asyncio.wait_for(looked(), timeout=120))
+        return asyncio.run(asyncio.wait_for(looked(), timeout=_LIMIT))
 
 
 class Page:
@@ -109,7 +111,7 @@ class Page:
             await self.send("Page.addScriptToEvaluateOnNewDocument", source=before)
         began = time.monotonic()
         await self.send("Page.navigate", url=path.as_uri())
-        await asyncio.wait_for(self._loaded.wait(), 60)
+        await asyncio.wait_for(self._loaded.wait(), _LIMIT)
         self.load_seconds = time.monotonic() - began
         return self
 
@@ -161,7 +163,7 @@ class Page:
         self._number += 1
         answer = self._answers[self._number] = asyncio.get_running_loop().create_future()
         await self._socket.send_json({"id": self._number, "method": method, "params": params})
-        return await asyncio.wait_for(answer, 60)
+        return await asyncio.wait_for(answer, _LIMIT)
 
     async def read(self) -> None:
         """Take in what the browser says, until cancelled."""

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from distml import cli
+from distml.sweep.lifeline import ClusterLostError, epitaph
 from distml.sweep.runs import RunFolder
 from tests.report.sweeps import CLOSED, EVENTS, OPENED, WINNER, asked, ended, write_sweep
 
@@ -238,6 +239,11 @@ class TestSweep:
     def test_stopped_as_asked_is_good(self, monkeypatch, capsys):
         assert self.run(monkeypatch, [*EVENTS, WINNER, {**CLOSED, "reason": "stopped"}], "stopped") == 0
         assert "stopped; go on with: distml sweep credit.yaml" in capsys.readouterr().err
+
+    def test_a_cluster_that_died_exits_1_with_its_paragraph_alone(self, monkeypatch, capsys):
+        why = epitaph("head", "10.0.0.5:6379", is_local=False)
+        assert self.run(monkeypatch, None, ClusterLostError(why)) == 1
+        assert capsys.readouterr().err == f"{why}\n"
 
     def test_a_fault_of_distml_exits_1_and_points_at_debug(self, monkeypatch, capsys):
         assert self.run(monkeypatch, None, RuntimeError("lost my way")) == 1

@@ -24,11 +24,12 @@ from distml.sweep.places import Placement, Places
 from distml.sweep.preflight import Checked
 from distml.sweep.progress import Opening, Watcher
 from distml.sweep.provenance import changes, code_of, git_revision, versions
-from distml.sweep.records import ENDED, TrialRecord, best_trial
+from distml.sweep.records import ENDED, LossCause, TrialRecord, best_trial
 from distml.sweep.resources import wishes
 from distml.sweep.runs import RunFolder
 from distml.sweep.search import CohortOrder, FamilyPlan, Search
 from distml.sweep.session import Session, current_cluster
+from distml.sweep.store import put
 from distml.sweep.telemetry import Telemetry
 from distml.sweep.tune.controller import CohortRun, Verdict
 from distml.sweep.tune.worker import News, Prepared, Start
@@ -96,6 +97,8 @@ class Driver:
                 reason = self._stop or "budget"
             except KeyboardInterrupt:
                 reason = "interrupted"
+            except Exception as error:
+                raise self._session.lifeline.cause_of(error) from error
             finally:
                 self._telemetry.close()
             self._show(search, force=True)
@@ -211,12 +214,14 @@ class Driver:
     def charge(self, cohort: str, results: Sequence[RungResult], holding: Holding) -> list[RungResult]:
         return self._telemetry.charge(cohort, results, holding)
 
-    def take_loss(self, cohort: str, failure: Failure) -> None:
+    def take_loss(self, cohort: str, failure: Failure, cause: LossCause) -> None:
         if self._watcher is not None:
             lost = self._search.record.cohorts[cohort]
-            self._watcher.notice(
-                f"{lost.family}  the process of cohort {cohort} died ({failure.error}); it trains again"
-            )
+            what = "machine under" if cause == "node" else "process of"
+            self._watcher.notice(f"{lost.family}  the {what} cohort {cohort} died ({failure.error}); it trains again")
+
+    def cluster_answers(self) -> bool:
+        return self._session.lifeline.answers()
 
     def with_log(self, result: RungResult) -> RungResult:
         """Keep a failure's traceback in the run's folder, and say where."""
@@ -246,6 +251,7 @@ class Driver:
             self._stop = "interrupted"
             search.close()
             return "end"
+        self._session.lifeline.check()
         request = self._folder.stop_request()
         if request is not None:
             self._stop = "stopped"
@@ -309,7 +315,7 @@ class Driver:
         if time.monotonic() - self._looked < _LOOK_SECONDS:
             return
         self._looked = time.monotonic()
-        if not self._session.is_local:
+        if not self._session.is_local and self.cluster_answers():  # else the call would hang
             self._places.update(current_cluster())
         self._note_needs()
         why, behind = {}, {}
@@ -353,7 +359,7 @@ class Driver:
         params, choices = split_params(best.params)
         member = Member(best.trial, params, best.seed, (size_of(family, params),))
         whole = prepare_whole(self._checked.dataset, variant_from(choices), self._checked.spec.seed)
-        arrays = ray.put(Prepared(outline(self._checked.dataset, whole), (whole,), None))
+        arrays = put(Prepared(outline(self._checked.dataset, whole), (whole,), None))
         # Nothing else runs now: on one machine an ensemble may use all of it. A small network gains nothing by more
         # threads, and loses much where others use the machine, since its threads wait for each other at each step.
         everything = self._session.is_local and family.engine == "estimator"

@@ -14,6 +14,7 @@ from distml.sweep.costs import member_costs
 from distml.training.cohort import Failure
 
 TrialState = Literal["pending", "running", "finished", "stopped", "diverged", "failed"]
+LossCause = Literal["process", "node", "memory"]  # what took a trial from its cohort before it had ended
 ENDED: frozenset[TrialState] = frozenset({"finished", "stopped", "diverged", "failed"})
 
 Event = Mapping[str, Any]  # one line of the journal: 'event', 'at' (unix seconds) and what belongs to it
@@ -50,7 +51,9 @@ class TrialRecord:
     missing: Mapping[str, str] = field(default_factory=dict)  # what telemetry could not tell of some rung -> why
     device: str | None = None
     failure: Failure | None = None
-    attempts: int = 0  # times its cohort was lost under it
+    attempts: int = 0  # times it was lost, with its cohort or for want of memory
+    process_deaths: int = 0  # of those, how often its process died on a machine that lived
+    node_deaths: int = 0  # and how often the machine died, or left, with it
 
     def score(self, metric: str) -> float | None:
         """The last rung's score; None before the first one and where the score is not a finite number."""
@@ -198,9 +201,17 @@ class SweepRecord:
 
     def _lost(self, event: Event) -> None:
         failure = Failure(**event["failure"])
+        cause: LossCause = event.get("cause", "process")  # older journals tell none
         for trial in event["trials"]:
-            attempts = self.trials[trial].attempts + 1
-            self._change(trial, state="pending", attempts=attempts, failure=failure)
+            before = self.trials[trial]
+            self._change(
+                trial,
+                state="pending",
+                attempts=before.attempts + 1,
+                process_deaths=before.process_deaths + (cause == "process"),
+                node_deaths=before.node_deaths + (cause == "node"),
+                failure=failure,
+            )
 
     def _need(self, event: Event) -> None:
         self.needs[event["family"], event["structure"], event["kind"]] = event

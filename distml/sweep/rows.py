@@ -10,6 +10,7 @@ from distml.sweep.params import split_params
 from distml.sweep.rerun import recorded_trial
 from distml.sweep.runs import RunFolder
 from distml.training.cohort import Assignment, Member
+from distml.training.failures import failure_of
 from distml.training.resampled import describe_whole
 
 
@@ -19,7 +20,7 @@ def described_rows(folder: RunFolder, trial: str) -> pd.DataFrame:
     A trial is scored on resamples; here it is fitted on all rows at once, with its own seed.
 
     Raises:
-        DistmlError: no such trial, a changed table, or a task with a target.
+        DistmlError: no such trial, a changed table, a task with a target, or a model that fails on all rows.
     """
     _, found, checked = recorded_trial(folder, trial)
     dataset, seed = checked.dataset, checked.spec.seed
@@ -30,7 +31,10 @@ def described_rows(folder: RunFolder, trial: str) -> pd.DataFrame:
     assignment = Assignment(
         checked.families[found.family][0], outline(dataset, whole), (whole,), checked.evaluator, whole
     )
-    output = describe_whole(assignment, Member(trial, params, found.seed, (1,)))
+    try:
+        output = describe_whole(assignment, Member(trial, params, found.seed, (1,)))
+    except Exception as error:  # a model may raise anything at all
+        raise DistmlError(f"{trial} cannot be fitted on all rows: {failure_of(error).error}") from error
     if output.ndim == 1:
         return dataset.frame.assign(cluster=output)
     return dataset.frame.assign(**{f"x{place}": column for place, column in enumerate(output.T, start=1)})

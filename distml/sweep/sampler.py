@@ -58,6 +58,8 @@ class History:
         if unknown:
             return unknown_cost(holding, f"the sampler of its node knows no device {', '.join(unknown)}")
         devices: list[Device] = [device for _, device in found if device is not None]
+        if self.samples and holding.end < self.samples[0].time:
+            return unknown_cost(holding, "it was over when the sampler of its node began, or began again")
         samples = self._around(holding.start, holding.end)
         return attribute(samples, occupancies(cohort, holding, devices), boards(inventory))[cohort]
 

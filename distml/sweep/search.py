@@ -12,14 +12,15 @@ from typing import Any, Protocol
 from distml.models.space import Value
 from distml.sweep.numbering import Numbers
 from distml.sweep.params import split_params
-from distml.sweep.records import SweepRecord, TrialRecord
+from distml.sweep.records import LossCause, SweepRecord, TrialRecord
 from distml.sweep.seeds import trial_name, trial_seed
 from distml.sweep.waiting import Waiting
 from distml.training.cohort import Failure, Member, RungResult
 
 Event = dict[str, Any]
 
-MAX_ATTEMPTS = 3  # a trial whose process died this often under it, the last time with nobody beside it, is given up
+MAX_STRIKES = 3  # a trial with so many, the last one with nobody beside it, is given up
+FREE_NODE_DEATHS = 3  # a machine may die under a trial so often before that, too, is a strike
 SAME_FAILURES = 3  # equal tracebacks in a row that stop a family
 TURN_SECONDS = 5.0  # a slot changes families at most this often: starting a cohort costs time
 
@@ -312,26 +313,28 @@ class Search:
         """Keep what rungs cost, which is known a little after them."""
         self.note(costs)
 
-    def on_lost(self, cohort: str, failure: Failure, now: float) -> None:
-        """The cohort's process died: its trials are not to blame, unless it happens to them again and again."""
+    def on_lost(self, cohort: str, failure: Failure, now: float, cause: LossCause = "process") -> None:
+        """The cohort's process died, or its machine: its trials are not to blame, unless it happens to them again and
+        again, see `strikes`."""
         running = self._leave(cohort)
         if running is None:
             return
         names = sorted(running.members)
-        events = self._applied({"event": "lost", "cohort": cohort, "trials": names, "failure": asdict(failure)})
+        lost = {"event": "lost", "cohort": cohort, "trials": names, "cause": cause, "failure": asdict(failure)}
+        events = self._applied(lost)
         family = self._families[running.family]
-        attempts = {name: self.record.trials[name].attempts for name in names}
-        if len(names) == 1 and attempts[names[0]] >= MAX_ATTEMPTS:
+        most = max(strikes(self.record.trials[name]) for name in names)
+        if len(names) == 1 and most >= MAX_STRIKES:
             self._end(names[0], "failed", failure, family, events)
         elif family.stopped is None:
-            self._resumable += self._again(cohort, running.family, names, first=max(attempts.values()) == 1)
+            self._resumable += self._again(cohort, running.family, names, whole=most <= 1)
         self._journal(events)
 
-    def _again(self, cohort: str, family: str, names: list[str], first: bool) -> list[CohortOrder]:
-        """A lost cohort's orders. After a first loss it goes on from its checkpoint; after that it is halved, so that
+    def _again(self, cohort: str, family: str, names: list[str], whole: bool) -> list[CohortOrder]:
+        """A lost cohort's orders. After a first strike it goes on from its checkpoint; after that it is halved, so that
         whoever kills it is alone in the end and the others finish."""
         structure = self._structure(names[0])
-        if first or len(names) == 1:
+        if whole or len(names) == 1:
             return [CohortOrder(cohort, family, tuple(map(self._member, names)), True, structure)]
         orders = []
         for half in (names[: len(names) // 2], names[len(names) // 2 :]):
@@ -471,7 +474,10 @@ class Search:
             family.sizes[running.kind] = max(1, min(family.size(running.kind), len(running.members)) // 2)
         for result in without:
             assert result.failure is not None
-            lost = {"event": "lost", "cohort": cohort, "trials": [result.trial], "failure": asdict(result.failure)}
+            failure = asdict(result.failure)
+            lost = {
+                "event": "lost", "cohort": cohort, "trials": [result.trial], "cause": "memory", "failure": failure,
+            }  # fmt: skip
             events += self._applied(lost)
             running.members.discard(result.trial)
             self._wait(result.trial)
@@ -556,6 +562,21 @@ _HANDLERS: Mapping[str, Callable[[Search, Event], None]] = {
     "ended": Search._on_ended,
     "family_stopped": Search._on_family_stopped,
 }
+
+
+def strikes(trial: TrialRecord) -> int:
+    """How far a trial is to blame for what was lost with it.
+
+    A process that dies on a machine that lives is a strike: the trial may have killed it. A machine dies of its own, as
+    a rule; only a trial under which one dies again and again may be what kills them, and must not go on for ever.
+    Want of memory is no strike: each such loss halves the cohorts, so that it ends by itself.
+
+    >>> strikes(TrialRecord("t0001", 1, "forest", {}, 0, attempts=4, process_deaths=1, node_deaths=3))
+    1
+    >>> strikes(TrialRecord("t0001", 1, "forest", {}, 0, attempts=6, process_deaths=1, node_deaths=5))
+    3
+    """
+    return trial.process_deaths + max(0, trial.node_deaths - FREE_NODE_DEATHS)
 
 
 def _ns(seconds: float) -> int:

@@ -10,18 +10,21 @@ import socket
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 import ray
 from ray._private import services
-from ray._raylet import Config  # type: ignore[attr-defined]  # compiled
+from ray._raylet import Config, GcsClient  # type: ignore[attr-defined]  # compiled
 
 from distml.errors import DistmlError
 from distml.sweep.cluster import Cluster, Node, nodes_from
+from distml.sweep.lifeline import Lifeline
 from distml.sweep.mismatch import version_mismatch
 from distml.sweep.ray_settings import on_loopback, silent, small
+from distml.sweep.store import raylet_answers
 from distml.training.processor import openblas_environment
 
 if TYPE_CHECKING:
@@ -47,6 +50,7 @@ class Session:
     cluster: Cluster
     dashboard: str | None
     scratch: Path  # gone when the session ends
+    lifeline: Lifeline
 
 
 @contextlib.contextmanager
@@ -64,6 +68,7 @@ def ray_session(address: str | None, *, dashboard: bool, verbose: bool) -> Itera
     (scratch / _OWNER_FILE).write_text(f"{os.getpid()} {psutil.Process().create_time()}")
     level = logging.INFO if verbose else logging.CRITICAL
     logging.getLogger("ray").setLevel(level)
+    lifeline: Lifeline | None = None
     try:
         try:
             if address is None:
@@ -88,16 +93,27 @@ def ray_session(address: str | None, *, dashboard: bool, verbose: bool) -> Itera
             if mismatch is not None:
                 raise DistmlError(f"Ray {where}: {mismatch}") from error
             raise DistmlError(f"Ray {where} did not answer: {error}\n  what to try: distml doctor") from error
+        head = context.address_info["gcs_address"]
+        raylet_answers()  # finds out where it does, once
+        lifeline = Lifeline(
+            head, is_local=address is None, raylet=raylet_answers,
+            identify=partial(_cluster_at, head) if address else str,
+        )  # fmt: skip
         yield Session(
             is_local=address is None,
             place=_place(address, cluster) + _left_idle(idle),
             cluster=cluster,
             dashboard=f"http://{context.dashboard_url}" if context.dashboard_url else None,
             scratch=scratch,
+            lifeline=lifeline,
         )
     finally:
+        if lifeline is not None:
+            lifeline.leave()
         ray.shutdown()
         shutil.rmtree(scratch, ignore_errors=True)
+        if lifeline is not None:
+            lifeline.close()
 
 
 def connect(address: str, verbose: bool = False) -> Any:
@@ -113,6 +129,13 @@ def connect(address: str, verbose: bool = False) -> Any:
             return ray.init(address=asked, logging_level=level, log_to_driver=verbose)
     with silent(verbose):
         return ray.init(address=address, logging_level=level, log_to_driver=verbose)
+
+
+def _cluster_at(address: str) -> str | None:
+    """Ray's id of the cluster whose head is there; None where it does not say."""
+    with contextlib.suppress(Exception):  # Ray raises what it likes
+        return str(GcsClient(address=address).cluster_id.hex())
+    return None
 
 
 def current_cluster() -> Cluster:

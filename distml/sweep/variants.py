@@ -15,6 +15,7 @@ from distml.models.space import Choice, Fixed
 from distml.sweep.params import PREPROCESSING, split_params
 from distml.sweep.preflight import Checked
 from distml.sweep.spec import SweepSpec
+from distml.sweep.store import put
 from distml.sweep.tune.worker import Prepared
 
 _AHEAD = 4  # variants to prepare before any trial asks for them
@@ -63,7 +64,7 @@ class Variants:
         if key not in self._refs:
             shape, folds = self._store_folds(variant)
             whole = self._wholes[variant].result() if out_of_bag else None
-            self._refs[key] = ray.put(Prepared(shape, folds, whole))
+            self._refs[key] = put(Prepared(shape, folds, whole))
             if out_of_bag:
                 del self._wholes[variant]
         return self._refs[key]
@@ -85,7 +86,7 @@ class Variants:
     def _store_folds(self, variant: Variant) -> "tuple[Outline, ray.ObjectRef[tuple[FoldArrays, ...]]]":
         if variant not in self._stored:
             folds = self._folds[variant].result()
-            self._stored[variant] = outline(self._checked.dataset, folds[0]), ray.put(folds)
+            self._stored[variant] = outline(self._checked.dataset, folds[0]), put(folds)
             del self._folds[variant]
         return self._stored[variant]
 

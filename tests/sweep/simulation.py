@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from distml.sweep.records import LossCause
 from distml.sweep.rungs import rungs
 from distml.sweep.search import CohortOrder, FamilyPlan, Reply, Search
 from distml.training.cohort import Failure, RungResult
@@ -108,9 +109,9 @@ class Machine:
             assert members
         return reply
 
-    def lose(self, cohort: str) -> None:
+    def lose(self, cohort: str, cause: LossCause = "process") -> None:
         del self.cohorts[cohort]
-        self.search.on_lost(cohort, Failure("node", "gone", "gone"), self.now)
+        self.search.on_lost(cohort, Failure("node", "gone", "gone"), self.now, cause)
 
     def run(self, steps: int = 100_000) -> None:
         for _ in range(steps):

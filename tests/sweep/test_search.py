@@ -1,5 +1,6 @@
 """The bookkeeping of a sweep, held to what it promises under any order of events."""
 
+import doctest
 from itertools import chain
 from typing import Any
 
@@ -7,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from distml.sweep import search as module
 from distml.sweep.numbering import Numbers, interleave
-from distml.sweep.search import MAX_ATTEMPTS, SAME_FAILURES, Search
+from distml.sweep.search import FREE_NODE_DEATHS, MAX_STRIKES, SAME_FAILURES, Search, strikes
 from distml.training.cohort import Failure, RungResult
 from tests.sweep.simulation import CountingSearcher, Machine, TopHalf, family, leaderboard, search
 
@@ -101,12 +103,69 @@ def test_a_trial_whose_process_keeps_dying_is_given_up() -> None:
     journal: list[Any] = []
     searched = search([family("forest", quota=1)], journal)
     machine = Machine(searched, 1)
-    for _ in range(MAX_ATTEMPTS):
+    for _ in range(MAX_STRIKES):
         machine.start()
         machine.lose(next(iter(machine.cohorts)))
     assert searched.next_cohort(machine.now) is None
     assert searched.done
     assert searched.record.trials["t0001"].state == "failed"
+
+
+def test_machines_that_die_are_no_trials_fault() -> None:
+    """One dies more often than a trial may kill its process; nobody is given up, no family stopped, none halved."""
+    journal: list[Any] = []
+    searched = search([family("network", size=8, quota=8), family("forest", quota=3)], journal)
+    machine = Machine(searched, 2)
+    for _ in range(FREE_NODE_DEATHS):
+        machine.start()
+        for cohort in list(machine.cohorts):
+            machine.lose(cohort, "node")
+    assert not any(event["event"] == "ended" for event in journal)
+    assert {trial.attempts for trial in searched.record.trials.values() if trial.family == "network"} == {3}
+    machine.run()
+    assert searched.record.counts == {"finished": 11} and not searched.record.families_stopped
+    assert leaderboard(searched) == leaderboard(run([family("network", size=8, quota=8), family("forest", quota=3)])[0])
+    assert len([one for one in searched.record.cohorts.values() if one.family == "network"]) == 1
+
+
+def test_a_trial_under_which_machines_die_for_ever_is_given_up_alone() -> None:
+    """As where it takes all memory of each machine it comes to: the machine goes, its neighbours must not for ever."""
+    searched = search([family("network", size=8, quota=8)], [], slots=1)
+    machine = Machine(searched, 1)
+    deaths = 0
+    while True:
+        machine.start()
+        if not machine.cohorts:
+            break
+        cohort = next(iter(machine.cohorts))
+        if "t0003" in machine.cohorts[cohort]:
+            machine.lose(cohort, "node")
+            deaths += 1
+        else:
+            machine.step(cohort)
+    assert searched.done and searched.record.counts == {"finished": 7, "failed": 1}
+    assert searched.record.trials["t0003"].state == "failed"
+    assert deaths <= FREE_NODE_DEATHS + MAX_STRIKES + 2  # three halvings leave it alone
+
+
+def test_want_of_memory_is_no_strike() -> None:
+    """A trial that had to look for a slot large enough may still lose a process like any other."""
+    searched = search([family("network", quota=1)], [], slots=1)
+    failure = Failure("memory", "OutOfMemoryError", "")
+    for kind in ("1g.5gb", "2g.10gb", "3g.20gb"):
+        order = searched.next_cohort(0.0, lambda family, kind=kind: kind)
+        assert order is not None
+        searched.on_results(order.cohort, [RungResult("t0001", 0, "failed", failure=failure)], 1.0, outgrown=True)
+    trial = searched.record.trials["t0001"]
+    assert (trial.attempts, strikes(trial)) == (MAX_STRIKES, 0)
+    order = searched.next_cohort(2.0, lambda family: "rtx-3090")
+    assert order is not None
+    searched.on_lost(order.cohort, Failure("node", "gone", "gone"), 3.0)
+    assert searched.record.counts == {"pending": 1}
+
+
+def test_the_worked_examples() -> None:
+    assert doctest.testmod(module).failed == 0
 
 
 def test_a_trial_that_found_no_memory_alone_trains_again_where_there_is_more() -> None:
@@ -161,8 +220,8 @@ def test_a_trial_that_finds_no_memory_for_itself_alone_has_failed() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 400), st.lists(st.booleans(), max_size=40), st.integers(1, 3))
-def test_going_on_from_any_event_ends_as_if_undisturbed(cut: int, losses: list[bool], slots: int) -> None:
+@given(st.integers(0, 400), st.lists(st.sampled_from(["none", "process", "node"]), max_size=40), st.integers(1, 3))
+def test_going_on_from_any_event_ends_as_if_undisturbed(cut: int, losses: list[Any], slots: int) -> None:
     def families() -> list[Any]:
         return [family("network", size=4, quota=12, full=2), family("forest", quota=5, full=2)]
 
@@ -178,9 +237,9 @@ def test_going_on_from_any_event_ends_as_if_undisturbed(cut: int, losses: list[b
         if not machine.cohorts:
             break
         cohort = next(iter(machine.cohorts))
-        attempts = max(going_on.record.trials[trial].attempts for trial in machine.cohorts[cohort])
-        if lose and attempts < MAX_ATTEMPTS - 1:
-            machine.lose(cohort)
+        most = max(strikes(going_on.record.trials[trial]) for trial in machine.cohorts[cohort])
+        if lose != "none" and most < MAX_STRIKES - 1:
+            machine.lose(cohort, lose)
         else:
             machine.step(cohort)
     machine.run()

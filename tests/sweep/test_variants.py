@@ -41,7 +41,7 @@ def _copied(arrays: FoldArrays) -> FoldArrays:
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Store:
     store = Store()
-    monkeypatch.setattr(module.ray, "put", store.put)
+    monkeypatch.setattr(module, "put", store.put)
     return store
 
 

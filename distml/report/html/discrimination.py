@@ -108,7 +108,11 @@ def deciles(y: np.ndarray, score: np.ndarray) -> list[Decile]:
             captured = positives / y.sum()
             found.append(
                 Decile(
-                    len(part), int(y[part].sum()), float(score[part].min()), float(captured), positives / seen / rate
+                    len(part),
+                    int(y[part].sum()),
+                    float(score[part].min()),
+                    float(captured),
+                    float(positives / seen / rate),
                 )
             )
     return found

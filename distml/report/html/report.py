@@ -76,19 +76,22 @@ def make_report(sweep: "LoadedSweep", sensitive: str | None = None) -> Report:
     Raises:
         DistmlError: there is no such column, or what it takes is not installed.
     """
+    scored = scored_sections(sweep, sensitive)  # first, for it may find a mistake of the user's
     sections = [
         overview(sweep),
         board(sweep),
         all_trials(sweep),
         learning_curves(sweep),
         hyperparameters(sweep),
-        *scored_sections(sweep, sensitive),
+        *scored,
         failures(sweep),
         cost(sweep),
         provenance(sweep),
     ]
     spec = sweep.record.spec or {}
     target = (spec.get("data") or {}).get("target")
-    told = f"a {spec.get('task', '')} of {target}".replace("a  of", "on") if target else ""
-    subtitle = ", ".join(filter(None, [f"sweep {sweep.state}", told, sweep.metric]))
+    told = f"{spec.get('task') or 'learning'} of {target}" if target else ""
+    subtitle = ", ".join(
+        filter(None, [f"sweep {sweep.state}", told, f"best by {sweep.metric}" if sweep.metric else ""])
+    )
     return Report(sweep.name, subtitle, sections)

@@ -94,7 +94,7 @@ def _decades(low: float, high: float) -> list[float]:
     """Ticks of a logarithmic axis: powers of ten, and where they are few, 1, 2 and 5 of each.
 
     >>> _decades(1e-4, 1e-2), _decades(5, 40)
-    ([0.0001, 0.001, 0.01], [5, 10, 20])
+    ([0.0001, 0.001, 0.01], [5.0, 10.0, 20.0])
     """
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     powers = [10.0**power for power in range(first, last + 1)]

@@ -9,16 +9,19 @@ from typing import Any, Literal, Protocol, TypeVar
 import ray
 from ray import tune
 from ray.tune.execution import class_cache
+from ray.tune.progress_reporter import TrialProgressCallback
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from distml.errors import DistmlError
 from distml.sweep.holding import Holding
 from distml.sweep.places import Placement, Places
+from distml.sweep.records import LossCause
 from distml.sweep.search import CohortOrder, Search
 from distml.sweep.tune.desk import Desk
+from distml.sweep.tune.losses import cause_of, loss
 from distml.sweep.tune.worker import CohortTrainable, DeviceGoneError, News, Start
-from distml.training.cohort import Failure, FailureClass, RungResult
+from distml.training.cohort import Failure, RungResult
 from distml.training.failures import failure_of
 
 Clock = Callable[[], float]
@@ -53,6 +56,10 @@ class _CohortSearcher(Searcher):
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         order = self._run.next_order()
+        if order is None and self._run.is_idle:
+            # Ray Tune asks on for ten minutes without a turn of its loop: whether a node has come that somebody waits
+            # for, whether the time is up or the user wants to end, would be looked at by nobody.
+            self._run.is_over()
         if order is not None:
             return {
                 "cohort": order.cohort,
@@ -101,6 +108,13 @@ class _CohortScheduler(FIFOScheduler):
         self._run.on_lost(trial.config["cohort"], ray.cloudpickle.loads(file.read_bytes()) if file.is_file() else None)
 
 
+class _Unheard(TrialProgressCallback):
+    """Keeps Ray Tune from telling of each cohort that is withdrawn, which its verbosity of 0 does not."""
+
+    def _print(self, msg: str) -> None:
+        """What the user hears of a cohort is the driver's to say."""
+
+
 class _WhenOver(tune.Stopper):
     """Asked by Ray Tune at every turn of its loop, several times a second."""
 
@@ -131,8 +145,11 @@ class Host(Protocol):
     def charge(self, cohort: str, results: Sequence[RungResult], holding: Holding) -> list[RungResult]:
         """The results with what their cohort held; have the rung costed."""
 
-    def take_loss(self, cohort: str, failure: Failure) -> None:
-        """A cohort's process died; its trials train again, unless that has happened to them too often."""
+    def take_loss(self, cohort: str, failure: Failure, cause: LossCause) -> None:
+        """A cohort's process or machine died; its trials train again, unless that has happened to them too often."""
+
+    def cluster_answers(self) -> bool:
+        """Whether its head and the driver's own node do. What is lost while they do not is nobody's fault."""
 
     def with_log(self, result: RungResult) -> RungResult:
         """Keep a failure's traceback where the user finds it."""
@@ -169,6 +186,7 @@ class CohortRun:
         self._error: Exception | None = None  # raised in one of Ray Tune's calls, where it would be wrapped in text
         self._last: CohortOrder | None = None  # the finale, while it runs
         self._finale_tries = 0
+        self._held: list[tuple[str, Exception | None]] = []  # losses that came while the cluster did not answer
         # Unless told, Ray Tune waits for one trial's process before it asks for the next trial.
         os.environ.update(_SETTINGS | {"TUNE_MAX_PENDING_TRIALS_PG": str(places.most_slots)})
         class_cache.DEFAULT_ENV_VARS.clear()  # with variables of its own, a trial cannot have a process that is there
@@ -212,14 +230,19 @@ class CohortRun:
                 stop=_WhenOver(self),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
                 verbose=0,
-                callbacks=[],
+                callbacks=[_Unheard()],
             ),
         ).fit()
 
     @property
     def done(self) -> bool:
         """No cohort is to be started any more, but for the finale."""
-        return self._verdict != "go on" or self.search.done
+        return self._error is not None or self._verdict != "go on" or self.search.done
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing trains, and nothing can be started now."""
+        return not self.done and not self.search.under_way
 
     def is_over(self) -> bool:
         """Whether Ray Tune should end now, whatever trains."""
@@ -246,6 +269,10 @@ class CohortRun:
 
     def _look(self) -> bool:
         before, verdict = self._verdict, self._host.tick()
+        if self._held and self._host.cluster_answers():
+            held, self._held = self._held, []
+            for cohort, error in held:
+                self._on_lost(cohort, error)
         if verdict == "end" or before == "go on":
             self._verdict = verdict
         return self._verdict == "end" or (self._verdict == "end cohorts" and before == "go on")
@@ -309,26 +336,22 @@ class CohortRun:
         return False
 
     def _on_lost(self, cohort: str, error: Exception | None) -> None:
-        cause = getattr(error, "cause", None) or error
-        if isinstance(cause, DeviceGoneError):  # Ray would hand it out again and again
-            raise DistmlError(str(cause))
+        gone = getattr(error, "cause", None) or error
+        if isinstance(gone, DeviceGoneError):  # Ray would hand it out again and again
+            raise DistmlError(str(gone))
+        if not self._host.cluster_answers():
+            self._held.append((cohort, error))
+            return
         if not self.desk.is_alive(_DESK_SECONDS):
             self.desk = Desk()
         self.desk.close(cohort)
         self.places.release(cohort)
+        cause = cause_of(error)
+        failure = loss(error, cause)
         if self._last is None:
-            self._host.take_loss(cohort, loss(error))
-            self.search.on_lost(cohort, loss(error), self._clock())
+            self._host.take_loss(cohort, failure, cause)
+            self.search.on_lost(cohort, failure, self._clock(), cause)
             return
         trial, self._last = self._last.members[0].trial, None
         if self._finale_tries >= FINALE_TRIES:
-            self._host.take_finale(self._host.with_log(RungResult(trial, 0, "failed", failure=loss(error))))
-
-
-def loss(error: Exception | None) -> Failure:
-    """Why a cohort's process is gone, in a line; memory where the host's ran out."""
-    cause = getattr(error, "cause", None) or error
-    text = str(cause or "the process ended without a word")
-    kind: FailureClass = "memory" if "OutOfMemory" in f"{type(error).__name__} {type(cause).__name__}" else "node"
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return Failure(kind=kind, error=f"{type(cause).__name__}: {lines[0] if lines else text}", traceback=text)
+            self._host.take_finale(self._host.with_log(RungResult(trial, 0, "failed", failure=failure)))

@@ -5,6 +5,9 @@ from collections import defaultdict
 from typing import Any
 
 import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from distml.sweep.store import put
 
 Letter = list[Any]  # one reference to the order: its content is none of the desk's business, nor are its imports
 
@@ -13,10 +16,12 @@ class Desk:
     """The driver's and the cohorts' handle on one desk; picklable."""
 
     def __init__(self) -> None:
-        self._desk = _Desk.remote()  # type: ignore[attr-defined]  # made by ray.remote
+        # On the driver's own node: another that dies must not take the orders of all cohorts with it.
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        self._desk = _Desk.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]  # made by ray.remote
 
     def put(self, cohort: str, order: Any) -> None:
-        self._desk.put.remote(cohort, [ray.put(order)])
+        self._desk.put.remote(cohort, [put(order)])
 
     def take(self, cohort: str) -> Any:
         """The next order to this cohort, waiting until there is one."""

@@ -52,7 +52,7 @@ def evaluation(folder: Path) -> Evaluation:
     return read_evaluation(folder / "evaluation.parquet", "classification")
 
 
-def write_scored_sweep(runs: Path, trials: int = 120, **spec: Any) -> RunFolder:
+def write_scored_sweep(runs: Path, trials: int = 30, **spec: Any) -> RunFolder:
     """A made-up sweep over the real table, with real predictions beside it."""
     folder = write_large_sweep(runs, trials, name="german", data=TARGET, **{"sha256": german().sha256, **spec})
     predicted().to_parquet(folder.evaluation)

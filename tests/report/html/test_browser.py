@@ -28,7 +28,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     runs = tmp_path_factory.mktemp("runs")
-    folder = write_scored_sweep(runs)
+    folder = write_scored_sweep(runs, 120)
     return distml.load("german", runs).report(sensitive="age_in_years").save(folder.report)
 
 

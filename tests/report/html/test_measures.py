@@ -1,5 +1,8 @@
 """The figures behind the charts, against other libraries and against counting by hand."""
 
+import doctest
+from importlib import import_module
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,7 +21,14 @@ from distml.report.html.stability import by_period, column_psi, psi, shares
 from distml.report.html.values import errors
 from tests.report.html.scored import german, predicted, winner
 
+EXAMPLES = ["calibration", "discrimination", "drawing", "resampling", "stability", "trials"]
 RANDOM = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("module", EXAMPLES)
+def test_examples_hold(module: str) -> None:
+    result = doctest.testmod(import_module(f"distml.report.html.{module}"))
+    assert result.attempted and not result.failed
 
 
 def test_separation_is_that_of_other_libraries() -> None:

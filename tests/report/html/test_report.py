@@ -35,7 +35,7 @@ def leads(report: Report) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def scored(tmp_path_factory: pytest.TempPathFactory) -> Report:
     runs = tmp_path_factory.mktemp("runs")
-    write_scored_sweep(runs)
+    write_scored_sweep(runs, 120)
     return distml.load("german", runs).report(sensitive="age_in_years")
 
 
