@@ -55,7 +55,7 @@ def predict(scorer: Scorer, path: Path, out: TextIO, asked: Asked, threads: int 
     wanted = list(dict.fromkeys([*(column.name for column in columns), *asked.keep]))
     numeric = [column.name for column in columns if column.kind == "numeric" and column.name not in asked.keep]
     done = Done()
-    threads = threads or len(os.sched_getaffinity(0))
+    threads = threads or _cores()
     if asked.explain is not None:
         threads = 1  # shap draws from NumPy's one generator
     with (
@@ -74,6 +74,11 @@ def predict(scorer: Scorer, path: Path, out: TextIO, asked: Asked, threads: int 
             empty = pd.DataFrame({name: pd.Series([], dtype=object) for name in wanted})
             _score(scorer, Piece(empty), asked)[0].to_csv(out, index=False, lineterminator="\n")
     return done
+
+
+def _cores() -> int:
+    """Cores that this process may use; where the system does not tell, all there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _in_order(
