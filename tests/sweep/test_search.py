@@ -153,12 +153,12 @@ def test_want_of_memory_is_no_strike() -> None:
     searched = search([family("network", quota=1)], [], slots=1)
     failure = Failure("memory", "OutOfMemoryError", "")
     for kind in ("1g.5gb", "2g.10gb", "3g.20gb"):
-        order = searched.next_cohort(0.0, lambda family, kind=kind: kind)
+        order = searched.next_cohort(0.0, lambda family, structure, kind=kind: kind)
         assert order is not None
         searched.on_results(order.cohort, [RungResult("t0001", 0, "failed", failure=failure)], 1.0, outgrown=True)
     trial = searched.record.trials["t0001"]
     assert (trial.attempts, strikes(trial)) == (MAX_STRIKES, 0)
-    order = searched.next_cohort(2.0, lambda family: "rtx-3090")
+    order = searched.next_cohort(2.0, lambda family, structure: "rtx-3090")
     assert order is not None
     searched.on_lost(order.cohort, Failure("node", "gone", "gone"), 3.0)
     assert searched.record.counts == {"pending": 1}
