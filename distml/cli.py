@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from distml.sweep.nodes import Scene
+    from distml.sweep.run import Outcome
+    from distml.sweep.runs import RunFolder
 
 INTERRUPTED = 130
 
@@ -116,10 +118,11 @@ def sweep(
     fork: Annotated[
         str | None, typer.Option("--fork", metavar="NAME", help="a changed space: start a child sweep of this name")
     ] = None,
+    no_export: Annotated[bool, typer.Option("--no-export", help="make no scorer at the end")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="let Ray talk, too")] = False,
     debug: Debug = False,
 ) -> None:
-    """Run a sweep, or go on with it."""
+    """Run a sweep, or go on with it; then make a scorer of its best trials."""
     from distml.report.console import console
     from distml.report.screen import watcher
 
@@ -129,7 +132,7 @@ def sweep(
         from distml.sweep.reading import read_sweep
         from distml.sweep.run import run_sweep
 
-        spec = read_sweep(file, set_)
+        spec = read_sweep(file, [*set_, "export=false"] if no_export else set_)
         outcome = run_sweep(spec, runs=runs, address=address, fork=fork, watcher=seen, verbose=verbose)
     except KeyboardInterrupt:
         typer.echo(f"interrupted; go on with: {again}", err=True)
@@ -145,10 +148,27 @@ def sweep(
         typer.echo(detail.nothing(found), err=True)
         raise typer.Exit(1)
     _show(*detail.ended(found))
+    exports = spec.export and outcome.checked.dataset.target is not None
+    if outcome.state == "done" and exports and not found.record.scorer_is_current:
+        _make_scorer(found.folder, outcome)
     if outcome.state != "done":
         typer.echo(f"{outcome.state}; go on with: {again}", err=True)
     if outcome.state == "interrupted":
         raise typer.Exit(INTERRUPTED)
+
+
+def _make_scorer(folder: "RunFolder", outcome: "Outcome") -> None:
+    """The scorer of a sweep that has just ended; what goes wrong with it costs the scorer alone."""
+    from distml.report import exported
+    from distml.sweep.export import export_scorer
+
+    try:
+        _show(*exported.lines(export_scorer(folder, checked=outcome.checked)))
+    except DistmlError as error:
+        _complain(f"no scorer was made: {error}\n  to try again: distml export {outcome.name}")
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted; the sweep is whole, its scorer: distml export {outcome.name}", err=True)
+        raise typer.Exit(INTERRUPTED) from None
 
 
 @app.command()
@@ -159,7 +179,8 @@ def validate(file: File, set_: Set = [], runs: Runs = Path("runs"), debug: Debug
     from distml.sweep.reading import read_sweep
 
     checked = preflight(read_sweep(file, set_), runs)
-    for line in planned.column_lines(checked.dataset.kinds):
+    kinds = checked.dataset.kinds
+    for line in [*planned.column_lines(kinds), *planned.text_lines(kinds, checked.resolved["preprocessing"])]:
         typer.echo(line)
     for warning in checked.warnings:
         typer.echo(f"warning: {warning}")
@@ -176,6 +197,7 @@ def plan(
     debug: Debug = False,
 ) -> None:
     """Show what a sweep would do, and how long it takes."""
+    from distml.bench.here import known_speed
     from distml.report import planned
     from distml.sweep.plan import make_plan, needs_so_far
     from distml.sweep.preflight import preflight
@@ -185,13 +207,99 @@ def plan(
 
     checked = preflight(read_sweep(file, set_), runs)
     needs = needs_so_far(RunFolder(runs, checked.spec.name))
-    made = make_plan(checked, seen_from(address) if address else this_machine(), needs)
+    cluster = seen_from(address) if address else this_machine()
+    made = make_plan(checked, cluster, needs, None if address else known_speed(runs))
     if as_ is Format.table:
         typer.echo("\n".join(planned.plan_lines(checked.resolved, checked.warnings, made)))
     elif as_ is Format.json:
         _print_json(planned.plan_json(checked.resolved, checked.warnings, made))
     else:
         _print_rows(planned.plan_rows(made), as_)
+
+
+@app.command()
+def bench(
+    quick: Annotated[bool, typer.Option("--quick", help="fewer arms on less work: under 2 minutes on 2 cores")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="the record; by default RUNS/throughput.json")
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option("--device", metavar="DEVICE", help="cpu, gpu0, rtx-3090, ...; else the first GPU"),
+    ] = None,
+    site: Annotated[
+        Path | None, typer.Option("--site", metavar="FILE", help="prices; by default site.yaml, where there is one")
+    ] = None,
+    tf32: Annotated[bool, typer.Option("--tf32", help="let a GPU round factors of products to TF32")] = False,
+    anyway: Annotated[bool, typer.Option("--anyway", help="even while a sweep runs here")] = False,
+    runs: Runs = Path("runs"),
+    debug: Debug = False,
+) -> None:
+    """Measure this machine's throughput under every way of sharing it."""
+    from distml.report import benching
+
+    command = shlex.join(["distml", *sys.argv[1:]])
+    complete, lines = benching.bench(
+        quick=quick, output=output, runs=runs, device=device, site=site, tf32=tf32, anyway=anyway, command=command
+    )
+    _show(*lines)
+    if not complete:
+        typer.echo("interrupted; what had been measured is in the record", err=True)
+        raise typer.Exit(INTERRUPTED)
+
+
+Records = Annotated[list[Path], typer.Argument(metavar="RECORD...", help="of `distml bench`", show_default=False)]
+
+
+@app.command()
+def compare(
+    records: Records,
+    baseline: Annotated[
+        str | None, typer.Option("--baseline", metavar="RECORD", help="what ratios refer to; by default the first")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="DIR", help="also write a page and a picture there")
+    ] = None,
+    as_: As = Format.table,
+    debug: Debug = False,
+) -> None:
+    """Lay throughput records beside each other."""
+    from distml.bench.compare import compare
+    from distml.bench.record import read
+    from distml.report import compared as shown
+
+    found = compare([(path, read(path)) for path in records], baseline)
+    if as_ is Format.table:
+        _show(*shown.comparison_lines(found))
+    elif as_ is Format.json:
+        _print_json(shown.comparison_json(found))
+    else:
+        _print_rows(shown.comparison_rows(found), as_)
+    if output is not None:
+        from distml.report.comparison_page import write_files
+
+        for file in write_files(found, output):
+            typer.echo(f"written: {file}", err=True)
+
+
+@app.command()
+def recommend(
+    record: Annotated[Path, typer.Argument(metavar="RECORD", help="of `distml bench`", show_default=False)],
+    trials: Annotated[int, typer.Option("--trials", metavar="N", help="that a sweep is to have")] = 1000,
+    as_: As = Format.table,
+    debug: Debug = False,
+) -> None:
+    """Say how to share a machine for a sweep, and how long that takes."""
+    from distml.bench.recommend import recommend
+    from distml.bench.record import read_measured
+    from distml.report import recommended
+
+    measured = read_measured(record)
+    advice = recommend(measured, trials)
+    if as_ is Format.table:
+        _show(*recommended.advice_lines(measured, record, advice))
+    else:
+        _print_rows(recommended.advice_rows(advice), as_)
 
 
 @app.command()
@@ -286,6 +394,38 @@ def show(
 
 
 @app.command()
+def report(
+    name: Name,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="by default report.html in the sweep's folder")
+    ] = None,
+    sensitive: Annotated[
+        str | None, typer.Option("--sensitive", metavar="COLUMN", help="tell fairness by the groups of this column")
+    ] = None,
+    runs: Runs = Path("runs"),
+    debug: Debug = False,
+) -> None:
+    """Write a sweep's results as one HTML page that needs no network."""
+    from distml.report.loaded import load
+
+    found = load(name, runs)
+    typer.echo(found.report(sensitive).save(output or found.folder.report))
+
+
+@app.command()
+def rows(
+    name: Name,
+    trial: Annotated[str | None, typer.Argument(metavar="TRIAL", help="by default the winner")] = None,
+    runs: Runs = Path("runs"),
+    debug: Debug = False,
+) -> None:
+    """Print each row's cluster, or its coordinates in a projection, as CSV."""
+    from distml.report.loaded import load
+
+    typer.echo(load(name, runs).rows(trial).to_csv(index_label="row"), nl=False)
+
+
+@app.command()
 def rerun(name: Name, trial: Trial, runs: Runs = Path("runs"), debug: Debug = False) -> None:
     """Train a recorded trial again and compare."""
     from distml.report.loaded import load
@@ -306,6 +446,81 @@ def rerun(name: Name, trial: Trial, runs: Runs = Path("runs"), debug: Debug = Fa
         for change in again.changes:
             typer.echo(f"  since then, {change}")
         raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    name: Name,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="DIR", help="the scorer's folder; by default in the run's")
+    ] = None,
+    trial: Annotated[str | None, typer.Option("--trial", metavar="TRIAL", help="this trial alone")] = None,
+    single: Annotated[bool, typer.Option("--single", help="the best trial alone, no ensemble")] = False,
+    background: Annotated[bool, typer.Option(help="store 32 made-up rows, against which reasons are told")] = True,
+    onnx: Annotated[bool, typer.Option("--onnx", help="write models as ONNX, too, those that convert")] = False,
+    runs: Runs = Path("runs"),
+    debug: Debug = False,
+) -> None:
+    """Make a scorer of a sweep's best trials, to deploy."""
+    from distml.sweep.runs import find_run
+
+    folder = find_run(runs, name)
+
+    from distml.report import exported
+    from distml.sweep.export import export_scorer  # torch and scikit-learn stand behind it
+
+    made = export_scorer(folder, output, trial, single=single, background=background, onnx=onnx)
+    _show(*exported.lines(made))
+
+
+@app.command()
+def predict(
+    scorer: Annotated[Path, typer.Argument(metavar="SCORER", help="a scorer's folder", show_default=False)],
+    table: Annotated[
+        Path, typer.Argument(metavar="TABLE", help="CSV, TSV, JSONL or Parquet, gzipped or not", show_default=False)
+    ],
+    reasons: Annotated[int, typer.Option("--reasons", min=0, metavar="N", help="the N strongest of each row")] = 0,
+    threshold: Annotated[
+        float | None,
+        typer.Option("--threshold", min=0, max=1, metavar="X", help="of the probability, instead of the scorer's"),
+    ] = None,
+    cost_ratio: Annotated[
+        float | None,
+        typer.Option(
+            "--cost-ratio",
+            min=0,
+            metavar="R",
+            help="cost of a missed positive row over that of a refused other one: sets the threshold",
+        ),
+    ] = None,
+    base_score: Annotated[
+        float | None, typer.Option("--base-score", metavar="POINTS", help="of a row at the base odds")
+    ] = None,
+    base_odds: Annotated[
+        float | None, typer.Option("--base-odds", metavar="ODDS", help="N to 1 against the positive class")
+    ] = None,
+    double_odds: Annotated[
+        float | None, typer.Option("--double-odds", metavar="POINTS", help="points that double the odds")
+    ] = None,
+    keep: Annotated[
+        list[str], typer.Option("--keep", metavar="COLUMN", help="write this column of the table, too; repeatable")
+    ] = [],  # noqa: B006
+    trust: Annotated[
+        list[str],
+        typer.Option("--trust", metavar="MODULE", help="import your own classes in it, if the scorer names them"),
+    ] = [],  # noqa: B006
+    output: Annotated[Path | None, typer.Option("--output", metavar="FILE", help="instead of standard output")] = None,
+    debug: Debug = False,
+) -> None:
+    """Score a table: probability, points and decision of each row, as CSV."""
+    from distml.scorer.command import Choices, score_table
+
+    choices = Choices(
+        reasons=reasons, threshold=threshold, cost_ratio=cost_ratio, base_score=base_score, base_odds=base_odds,
+        double_odds=double_odds, keep=tuple(keep), trust=tuple(trust),
+    )  # fmt: skip
+    for line in score_table(scorer, table, output, choices):
+        typer.echo(line, err=True)
 
 
 @app.command()

@@ -47,7 +47,20 @@ def imported_by(modules, *arguments):
 def test_help_imports_nothing_heavy():
     imported, said = imported_by(["ray", "torch", "sklearn", "pandas", "numpy", "rich", "pydantic"], "--help")
     assert imported == "[]"
-    for command in ("sweep", "validate", "plan", "schema", "list", "status", "stop", "leaderboard", "show", "rerun"):
+    for command in (
+        "sweep",
+        "validate",
+        "plan",
+        "schema",
+        "list",
+        "status",
+        "stop",
+        "leaderboard",
+        "show",
+        "rerun",
+        "export",
+        "predict",
+    ):
         assert f"  {command} " in said
 
 
@@ -176,7 +189,7 @@ class TestSweep:
     @pytest.fixture(autouse=True)
     def _in_a_folder_of_its_own(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
-        Path("credit.yaml").write_text("name: credit\ndata: {source: credit.csv, target: default}\n")
+        Path("credit.yaml").write_text("name: credit\ndata: {source: credit.csv, target: default}\nexport: false\n")
         monkeypatch.setattr(sys, "argv", ["distml", "sweep", "credit.yaml"])
 
     def run(self, monkeypatch, ending, state):
@@ -186,7 +199,7 @@ class TestSweep:
             self.folder = ending and write_sweep(runs, *ending, events=[])
             if isinstance(state, BaseException):
                 raise state
-            return SimpleNamespace(name=spec.name, folder=RunFolder(runs, spec.name).path, state=state)
+            return SimpleNamespace(name=spec.name, folder=RunFolder(runs, spec.name).path, state=state, checked=None)
 
         monkeypatch.setattr("distml.sweep.run.run_sweep", made_up)
         with pytest.raises(SystemExit) as ended_with:
@@ -199,6 +212,14 @@ class TestSweep:
         assert "1   t0002   random-forest     finished   0.7900 ± 0.0100" in said
         assert "holdout (6,000 rows, touched once)   t0002: roc_auc 0.7843, brier 0.1340" in said
         assert "next: distml show credit t0002" in said
+
+    def test_a_scorer_that_cannot_be_made_does_not_lose_the_sweep(self, monkeypatch, capsys):
+        Path("credit.yaml").write_text("name: credit\ndata: {source: credit.csv, target: default}\n")
+        assert self.run(monkeypatch, [*EVENTS, WINNER, CLOSED], "done") == 0
+        told = capsys.readouterr()
+        assert "next: distml show credit t0002" in told.out
+        assert "no scorer was made: credit has 1 mistake" in told.err
+        assert "to try again: distml export credit" in told.err
 
     def test_nothing_exits_1_with_the_causes(self, monkeypatch, capsys):
         failure = {"kind": "memory", "error": "MemoryError", "traceback": "", "node": "", "log": ""}

@@ -11,7 +11,7 @@ from distml.report.layout import GAP, Columns, Facts, Phrases
 from distml.report.leaderboard import failure, leaderboard_table, row, varied_parameters
 from distml.report.loaded import LoadedSweep
 from distml.report.screen import states
-from distml.sweep.records import TrialRecord
+from distml.sweep.records import SweepRecord, TrialRecord
 
 _TOP = 10  # rows of the leaderboard that stand under a sweep that ended
 _CAUSES = 5  # of a sweep without any result
@@ -25,7 +25,7 @@ def sweep_json(sweep: LoadedSweep) -> dict[str, Any]:
         "metric": sweep.metric,
         "winner": sweep.record.winner,
         "holdout": finite(sweep.holdout) or None,
-        "scorer": None,
+        "scorer": finite(sweep.record.scorer) or None,
         "counts": sweep.record.counts,
         "seconds": sweep.record.seconds,
         "budget": spec.get("budget"),
@@ -59,6 +59,7 @@ def sweep_lines(sweep: LoadedSweep) -> list[RenderableType]:
         ("state", sweep.state),
         ("winner" if sweep.winner else "best so far", _short(sweep.winner or sweep.best, sweep.metric)),
         ("holdout", _scores(sweep.holdout)),
+        ("scorer", f"{_members(record)}: {_scores(record.scorer)} on the holdout" if record.scorer else ""),
         ("trials", GAP.join(states(record.counts, failure_classes(record.trials.values())))),
         ("time", f"{text.duration(record.seconds)}{_of_budget(budget)}"),
         ("data", GAP.join(filter(None, [str(source or ""), _sha(opening.get("data_sha256"))]))),
@@ -113,9 +114,15 @@ def ended(sweep: LoadedSweep) -> list[RenderableType]:
         parts += ["", leaderboard_table(best, sweep.metric, varied_parameters(record.trials.values())), ""]
     if winner and sweep.holdout:
         rows = opening.get("holdout_rows")
-        touched = "touched once" if record.touched == 1 else f"touched {record.touched} times, by a winner each"
+        touched = _touched(record)
         title = f"holdout ({touched})" if rows is None else f"holdout ({rows:,} rows, {touched})"
         parts.append(Text(f"{title}   {winner.trial}: {_scores(sweep.holdout)}"))
+    elif winner:
+        parts.append(
+            Text("no holdout, as there is no target: scores are means over resamples of the rows, with their sd")
+        )
+    if record.scorer:
+        parts.append(Text(f"scorer on the same rows   {_members(record)}: {_scores(record.scorer)}"))
     parts += [Text(cause, style="red") for cause in _causes(sweep)]
     trials = sum(number for state, number in record.counts.items() if state not in ("pending", "running"))
     rate = f" = {trials / record.seconds * 60:.0f} a minute" if record.seconds >= 1 else ""
@@ -128,6 +135,18 @@ def nothing(sweep: LoadedSweep) -> str:
     """Why a sweep ended without any trial that has a score."""
     counts = ", ".join(f"{number:,} {state}" for state, number in sweep.record.counts.items()) or "no trial was started"
     return "\n".join([f"nothing came of {sweep.name}: {counts}", *(f"  {cause}" for cause in _causes(sweep))])
+
+
+def _members(record: SweepRecord) -> str:
+    """'t0039 60 %, t0002 40 %'."""
+    return ", ".join(f"{trial} {round(100 * share)} %" for trial, share in record.scorer_members.items())
+
+
+def _touched(record: SweepRecord) -> str:
+    """How often the held-out rows were looked at, and for what: never to choose by."""
+    if record.scored:
+        return f"touched {record.touched + record.scored} times, by a winner or a scorer each"
+    return "touched once" if record.touched == 1 else f"touched {record.touched} times, by a winner each"
 
 
 def _causes(sweep: LoadedSweep) -> list[str]:

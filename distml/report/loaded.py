@@ -15,6 +15,8 @@ from distml.sweep.runs import RunFolder, find_run
 if TYPE_CHECKING:  # half a second to import, and the command line reads sweeps without it
     import pandas
 
+    from distml.report.html.report import Report
+
 # 'stopped': by `distml stop`; 'interrupted': by Ctrl-C or a crash
 SweepState = Literal["running", "finished", "stopped", "interrupted"]
 
@@ -57,12 +59,12 @@ class LoadedSweep:
     @cached_property
     def leaderboard(self) -> list[TrialRecord]:
         """All trials, best first."""
-        return leaderboard(self.record, self.metric, self._greater_is_better) if self.record.trials else []
+        return leaderboard(self.record, self.metric, self.greater_is_better) if self.record.trials else []
 
     @property
     def best(self) -> TrialRecord | None:
         """The best trial so far, by the cross-validated score."""
-        return best_trial(self.record, self.metric, self._greater_is_better) if self.record.trials else None
+        return best_trial(self.record, self.metric, self.greater_is_better) if self.record.trials else None
 
     @property
     def winner(self) -> TrialRecord | None:
@@ -97,11 +99,31 @@ class LoadedSweep:
         found = dict.fromkeys(name for values in rows for name in values if name not in _COLUMNS)
         return pandas.DataFrame(rows, columns=[*_COLUMNS, *sorted(found, key=lambda name: name.startswith("params."))])
 
+    def report(self, sensitive: str | None = None) -> "Report":
+        """All of it as one HTML page that shows itself in a notebook; `.figures` are plotly's, `.save(path)` writes it.
+
+        sensitive: a column of the table by whose groups fairness is told. Raises DistmlError where there is none.
+        """
+        from distml.report.html.report import make_report
+
+        return make_report(self, sensitive)
+
+    def rows(self, trial: str | None = None) -> "pandas.DataFrame":
+        """What the winner, or the trial named, makes of each row: see `distml.sweep.rows.described_rows`."""
+        best = self.winner or self.best
+        named = trial or (best.trial if best else None)
+        if named is None:
+            raise DistmlError(f"{self.name} has no trial with a score yet")
+        from distml.sweep.rows import described_rows  # scikit-learn and Ray stand behind it
+
+        return described_rows(self.folder, named)
+
     def __repr__(self) -> str:
         return f"<sweep {self.name}: {len(self.record.trials):,} trials, {self.metric}, {self.folder.path}>"
 
     @cached_property
-    def _greater_is_better(self) -> bool:
+    def greater_is_better(self) -> bool:
+        """Which way the metric is better."""
         known = self.opening.get("greater_is_better")
         if known is None:
             from distml.models.metrics import find_metric  # takes a second, for scikit-learn comes with it

@@ -56,7 +56,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Differen
 
 def _is_harmless(where: str) -> bool:
     steps = where.split(".")
-    return steps[0] in ("budget", "resources", "report") or (
+    return steps[0] in ("budget", "resources", "report", "export") or (
         steps[0] == "families" and len(steps) > 2 and steps[2] in ("resources", "trials")
     )
 

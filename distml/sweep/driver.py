@@ -15,6 +15,7 @@ from distml.data.arrays import outline, prepare_whole
 from distml.data.variant import variant_from
 from distml.errors import DistmlError
 from distml.sweep.costs import measured
+from distml.sweep.ending import SHARE, ending_seconds, likely_members, refit_seconds
 from distml.sweep.holding import Holding
 from distml.sweep.journal import Journal, JournalFull
 from distml.sweep.params import split_params
@@ -23,7 +24,7 @@ from distml.sweep.places import Placement, Places
 from distml.sweep.preflight import Checked
 from distml.sweep.progress import Opening, Watcher
 from distml.sweep.provenance import changes, code_of, git_revision, versions
-from distml.sweep.records import ENDED, best_trial
+from distml.sweep.records import ENDED, TrialRecord, best_trial
 from distml.sweep.resources import wishes
 from distml.sweep.runs import RunFolder
 from distml.sweep.search import CohortOrder, FamilyPlan, Search
@@ -31,7 +32,7 @@ from distml.sweep.session import Session, current_cluster
 from distml.sweep.telemetry import Telemetry
 from distml.sweep.tune.controller import CohortRun, Verdict
 from distml.sweep.tune.worker import News, Prepared, Start
-from distml.sweep.variants import Variants
+from distml.sweep.variants import Variants, scores_out_of_bag
 from distml.sweep.watching import note_of, snapshot
 from distml.training.cohort import Failure, Member, RungResult
 
@@ -40,8 +41,9 @@ EndState = Literal["done", "interrupted", "stopped", "nothing"]
 
 _PROGRESS_SECONDS = 0.5
 _PROGRESS_SHARE = 0.05  # of the driver's time that may go into showing progress: with 100,000 trials a look takes long
-_GRACE_SECONDS = 5.0  # for running rungs to end when the time is up; at least, else a share of the budget
+_GRACE_SECONDS = 5.0  # for running rungs to end before the time is up; at least, else a share of the budget
 _GRACE_SHARE = 0.05
+_GRACE_MOST = 0.25  # however short the budget is
 _FULL_DISK_SECONDS = 5.0
 _LOOK_SECONDS = 2.0  # between two looks at the cluster
 _BEHIND = 100  # cohorts that are named as those that a family waits behind
@@ -78,6 +80,7 @@ class Driver:
         self._told: set[str] = set()  # families whose way of training the user has been told
         self._sized: set[tuple[str, str]] = set()  # family, kind of slot: a cohort has been asked what size is best
         self._looked = 0.0  # at the cluster
+        self._ending, self._estimate_next = 0.0, 0.0  # seconds kept for the end; when they are estimated again
         self._alone: dict[str, tuple[str, str, str]] = {}  # cohort with a device to itself -> family, structure, kind
         self._telemetry = Telemetry(folder, self._metric, has_gpus=bool(session.cluster.device_classes))
 
@@ -141,6 +144,7 @@ class Driver:
         self._watcher.opened(
             Opening(
                 name=spec.name, rows=len(dataset.frame), columns=dataset.frame.shape[1],
+                texts=len(dataset.layout.of("text")),
                 positive_share=float(dataset.y.mean()) if len(dataset.classes) == 2 else None,
                 metric=self._metric.name, folds=len(dataset.folds), holdout_rows=len(dataset.holdout),
                 trials=None if None in quotas else sum(quota or 0 for quota in quotas), minutes=spec.budget.minutes,
@@ -168,6 +172,8 @@ class Driver:
         params = self._search.record.trials[order.members[0].trial].params
         cpus = self._checked.spec.resources_of(order.family).cpu
         start = self._start(order, self._variants.ref(family, params), cpus, placement)
+        if len(self._checked.dataset.holdout):
+            start = replace(start, predictions=self._folder.predictions.absolute())
         if family.engine != "network" or (order.family, placement.kind) in self._sized:
             return start
         self._sized.add((order.family, placement.kind))
@@ -181,7 +187,8 @@ class Driver:
             family=self._checked.families[order.family][0],
             evaluator=self._checked.evaluator,
             prepared=arrays,
-            checkpoint=self._folder.checkpoint(order.cohort),
+            # A process of Ray Tune has a working folder of its own.
+            checkpoint=self._folder.checkpoint(order.cohort).absolute(),
             threads=threads,
             device="cuda" if placement.on_gpu else "cpu",
             slot_mib=placement.memory_mib,
@@ -245,12 +252,34 @@ class Driver:
             search.close(let_running_finish=request == "finish")
             return "end cohorts" if request == "now" else "go on"
         minutes = self._checked.spec.budget.minutes
-        if minutes is None or self._elapsed() < 60 * minutes or search.done:
+        if minutes is None or search.done:
+            return "go on"
+        left = 60 * minutes - self._elapsed() - self._ending_seconds(60 * minutes)
+        grace = max(_GRACE_SECONDS, _GRACE_SHARE * 60 * minutes)
+        if left > min(grace, _GRACE_MOST * 60 * minutes):
             return "go on"
         self._stop = "budget"
         search.close()
-        grace = max(_GRACE_SECONDS, _GRACE_SHARE * 60 * minutes)
-        return "end cohorts" if self._elapsed() > 60 * minutes + grace else "go on"
+        too_late = 0 if search.record.counts.get("finished") else -grace  # better late than with nothing
+        return "end cohorts" if left < too_late else "go on"
+
+    def _ending_seconds(self, limit: float) -> float:
+        """Of the budget's time, what is kept for training the best again and for the scorer."""
+        if self._elapsed() < (1 - SHARE) * limit - _GRACE_SECONDS or time.monotonic() < self._estimate_next:
+            return self._ending
+        self._estimate_next = time.monotonic() + _LOOK_SECONDS
+        checked, metric = self._checked, self._metric
+        members = likely_members(self._search.record.trials.values(), metric.name, metric.greater_is_better)
+        rows = len(checked.dataset.train)
+        whole = ending_seconds(map(self._refit_seconds, members), int(self._session.cluster.cpus), rows)
+        self._ending = min(whole, SHARE * limit) if checked.spec.export and checked.dataset.target is not None else 0.0
+        return self._ending
+
+    def _refit_seconds(self, trial: TrialRecord) -> float:
+        family = self._checked.families[trial.family][0]
+        variant = variant_from(split_params(trial.params)[1])
+        out_of_bag = scores_out_of_bag(family, variant, self._checked.spec)
+        return refit_seconds(trial.seconds, len(self._checked.dataset.folds), family.engine == "network", out_of_bag)
 
     def _learn(self, costs: Sequence[Mapping[str, Any]]) -> None:
         """From what cohorts took of devices that they had to themselves to the shares of later ones."""
@@ -317,6 +346,9 @@ class Driver:
         best = best_trial(search.record, self._metric.name, self._metric.greater_is_better)
         if best is None or best.trial == search.record.winner or self._stop == "interrupted":
             return None
+        if not len(self._checked.dataset.holdout):  # without a target there is nothing to hold out
+            self._crown(best.trial, {}, 0.0)
+            return None
         family = self._checked.families[best.family][0]
         params, choices = split_params(best.params)
         member = Member(best.trial, params, best.seed, (size_of(family, params),))
@@ -339,7 +371,10 @@ class Driver:
             why = result.failure.error if result.failure else "its loss is no longer a number"
             self._holdout_failure = f"{result.trial} {result.state} on all training rows: {why}"
             return
-        winner = {"event": "winner", "trial": result.trial, "holdout": dict(result.scores), "seconds": result.seconds}
+        self._crown(result.trial, result.scores, result.seconds)
+
+    def _crown(self, trial: str, holdout: Mapping[str, float], seconds: float) -> None:
+        winner = {"event": "winner", "trial": trial, "holdout": dict(holdout), "seconds": seconds}
         self._search.record.apply(winner)
         self._write([winner])
 

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -55,8 +56,20 @@ def needs_so_far(folder: RunFolder) -> tuple[Mapping[str, Any], ...]:
     return tuple(replay(read(folder.journal)).needs.values()) if folder.journal.is_file() else ()
 
 
-def make_plan(checked: Checked, cluster: Cluster, needs: Sequence[Mapping[str, Any]] = ()) -> Plan:
-    """Plan a sweep for a cluster; trains one small piece of each family for the estimate.
+@dataclass(frozen=True)
+class Speed:
+    """What all of this machine together did when its throughput record was measured."""
+
+    rows_per_second: Mapping[str, float]  # family -> training rows times epochs or trees
+    multiplications: int  # of one row through the record's network, once
+    features: int  # columns of the record's table
+    source: str  # "this machine's throughput record of 2026-11-23, runs/throughput.json"
+
+
+def make_plan(
+    checked: Checked, cluster: Cluster, needs: Sequence[Mapping[str, Any]] = (), speed: Speed | None = None
+) -> Plan:
+    """Plan a sweep for a cluster; trains one small piece of each family for the estimate that `speed` says nothing of.
 
     needs: what is known of its cohorts, from `needs_so_far`.
 
@@ -67,18 +80,23 @@ def make_plan(checked: Checked, cluster: Cluster, needs: Sequence[Mapping[str, A
     plans = family_plans(checked)
     asked = wishes(checked, cluster)
     lines = []
-    work = 0.0
+    seconds = 0.0
+    guessed: list[str] = []
     for plan, (family, space) in zip(plans, checked.families.values(), strict=True):
         wish = asked[plan.name]
         where = f"{wish.cpus} CPU{'s' * (wish.cpus != 1)}{f' and {_gpu(wish)}' if wish.any_gpu else ''} each"
         found = _places(wish, cluster) + _measured(plan.name, wish, needs)
         lines.append(PlanLine(plan.name, plan.quota, f"{_how(family, plan, space)}, {where}", found))
         if plan.quota is not None:
-            work += plan.quota * _pilot_seconds(checked, family, space, plan)
-    by_trials = work / max(1, cluster.cpus) if all(plan.quota is not None for plan in plans) else None
+            known = _recorded_seconds(checked, family, space, plan, speed) if speed else None
+            if known is None:
+                known = _pilot_seconds(checked, family, space, plan) / max(1, cluster.cpus)
+                guessed.append(plan.name)
+            seconds += plan.quota * known
+    by_trials = seconds if all(plan.quota is not None for plan in plans) else None
     limit = None if checked.spec.budget.minutes is None else 60 * checked.spec.budget.minutes
     if by_trials is not None and (limit is None or by_trials < limit):
-        return Plan(tuple(lines), by_trials, f"a guess from one small trial of each family on {_PILOT_ROWS:,} rows")
+        return Plan(tuple(lines), by_trials, _basis(speed, [plan.name for plan in plans], guessed))
     return Plan(tuple(lines), limit, "the budget's minutes")
 
 
@@ -163,6 +181,38 @@ def _middle(domain: Domain) -> Value:
         return domain.options[len(domain.options) // 2]
     middle = math.sqrt(domain.low * domain.high) if domain.log else (domain.low + domain.high) / 2
     return middle if isinstance(domain.low, float) else round(middle)
+
+
+def _basis(speed: Speed | None, families: Sequence[str], guessed: Sequence[str]) -> str:
+    """What an estimate rests on.
+
+    >>> speed = Speed({}, 1, 1, "this machine's throughput record of 2026-11-23, runs/throughput.json")
+    >>> _basis(speed, ["scoring-network", "bagging"], ["bagging"]).split("; ")[1]
+    'bagging: a guess from one small trial on 2,000 rows'
+    """
+    if speed is None or len(guessed) == len(families):
+        return f"a guess from one small trial of each family on {_PILOT_ROWS:,} rows"
+    basis = f"from {speed.source}, scaled by rows, epochs or trees, and the size of the model"
+    return basis + (f"; {', '.join(guessed)}: a guess from one small trial on {_PILOT_ROWS:,} rows" if guessed else "")
+
+
+def _recorded_seconds(checked: Checked, family: Family, space: Space, plan: FamilyPlan, speed: Speed) -> float | None:
+    """Seconds that one trial takes of the whole machine, by its throughput record; None where that says nothing."""
+    rate = speed.rows_per_second.get(family.name)
+    if rate is None:
+        return None
+    params, choices = split_params(typical(space))
+    arrays = prepare_folds(checked.dataset, variant_from(choices), checked.spec.seed)
+    features = arrays[0].x_train.shape[1]
+    rows, larger = sum(len(fold.x_train) for fold in arrays), features / speed.features
+    if family.engine == "network":
+        hidden = params.get("hidden")
+        assert isinstance(hidden, tuple)
+        widths = [features, *(int(width) for width in hidden), 1]  # type: ignore[arg-type]  # preflight has seen to it
+        larger = sum(a * b for a, b in pairwise(widths)) / speed.multiplications
+    elif family.growth is not None and family.growth.out_of_bag:
+        rows = len(arrays[0].x_train) + len(arrays[0].x_valid)  # one ensemble stands for all folds
+    return rows * plan.rungs(params)[-1] * larger / rate
 
 
 def _pilot_seconds(checked: Checked, family: Family, space: Space, plan: FamilyPlan) -> float:

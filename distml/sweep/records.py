@@ -87,6 +87,10 @@ class SweepRecord:
     needs: dict[tuple[str, str, str], Event] = field(default_factory=dict)
     winner: str | None = None
     holdout: dict[str, float] = field(default_factory=dict)  # metric -> the winner's score on the held-out rows
+    scorer: dict[str, float] = field(default_factory=dict)  # metric -> the exported scorer's score on those rows
+    scorer_members: dict[str, float] = field(default_factory=dict)  # trial -> its share of that scorer
+    scorer_is_current: bool = False  # no trial has trained since it was made
+    scored: int = 0  # times that an exported scorer was scored on them: once for each that differs
     touched: int = 0  # times that a winner was scored on them: once for each budget that was extended
     closed: str | None = None  # why the last driver ended; None: it runs, or was killed
     _seconds_before: float = 0.0  # of earlier drivers
@@ -151,6 +155,7 @@ class SweepRecord:
         scores = {metric: math.nan if score is None else score for metric, score in event["scores"].items()}
         folds = tuple(math.nan if score is None else score for score in event["folds"])
         rung = Rung(event["resource"], scores, folds)
+        self.scorer_is_current = False
         # A cohort that took up an older checkpoint trains some rungs again: what it says now counts.
         kept = tuple(earlier for earlier in trial.rungs if earlier.resource < rung.resource)
         self._change(
@@ -211,6 +216,12 @@ class SweepRecord:
         self.winner = event["trial"]
         self.holdout = {metric: math.nan if score is None else score for metric, score in event["holdout"].items()}
 
+    def _scorer(self, event: Event) -> None:
+        self.scored += 1
+        self.scorer_is_current = True
+        self.scorer_members = {self.trials[trial].trial: share for trial, share in event["members"].items()}
+        self.scorer = {metric: math.nan if score is None else score for metric, score in event["holdout"].items()}
+
     def _change(self, trial: str, **changes: Any) -> None:
         self.trials[trial] = replace(self.trials[trial], **changes)
 
@@ -227,6 +238,7 @@ _HANDLERS = {
     "family_stopped": SweepRecord._family_stopped,
     "closed": SweepRecord._closed,
     "winner": SweepRecord._winner,
+    "scorer": SweepRecord._scorer,
 }
 
 

@@ -27,6 +27,7 @@ class Outcome:
     name: str
     folder: Path
     state: Literal["done", "interrupted", "stopped", "nothing"]
+    checked: Checked
 
 
 def run_sweep(
@@ -74,7 +75,7 @@ def run_sweep(
                     state = Driver(checked, folder, journal, session, variants, watcher, parent).run()
             finally:
                 ready.result().close()
-    return Outcome(spec.name, folder.path, state)
+    return Outcome(spec.name, folder.path, state, checked)
 
 
 def _renamed(spec: SweepSpec, name: str) -> SweepSpec:

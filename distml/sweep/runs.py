@@ -43,8 +43,28 @@ class RunFolder:
         return self.path / "logs"
 
     @property
+    def evaluation(self) -> Path:
+        """The rows that the exported scorer was judged on, for reports (see export.evaluation)."""
+        return self.path / "evaluation.parquet"
+
+    @property
     def cohorts(self) -> Path:
         return self.path / "cohorts"
+
+    @property
+    def scorer(self) -> Path:
+        """What `distml export` leaves to deploy."""
+        return self.path / "scorer"
+
+    @property
+    def report(self) -> Path:
+        """The page that `distml report` writes."""
+        return self.path / "report.html"
+
+    @property
+    def predictions(self) -> Path:
+        """Validation predictions of the best finished trials, a file each: see predictions_file."""
+        return self.path / "predictions"
 
     def checkpoint(self, cohort: str) -> Path:
         """What a cohort needs to go on from its last rung."""
@@ -67,7 +87,7 @@ class RunFolder:
         """
         with contextlib.ExitStack() as held:
             try:
-                for folder in (self.path, self.logs, self.cohorts):
+                for folder in (self.path, self.logs, self.cohorts, self.predictions):
                     folder.mkdir(parents=True, exist_ok=True)
                 check_writable(self.path)
                 guard = held.enter_context(Guard(self.path))
@@ -150,6 +170,11 @@ class RunFolder:
             Path(opened.name).replace(file)
         except OSError as error:
             raise DistmlError(_cannot_write(self.path, error)) from None
+
+
+def predictions_file(folder: Path, trial: str) -> Path:
+    """A trial's validation predictions in a sweep's folder of them; not all trials have some."""
+    return folder / f"{trial}.npz"
 
 
 def list_runs(root: Path) -> list[RunFolder]:

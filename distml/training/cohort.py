@@ -9,6 +9,7 @@ import numpy as np
 
 from distml.data.task import FoldArrays, Outline
 from distml.models.family import Family, Params
+from distml.training.validation import Validation
 
 if TYPE_CHECKING:  # scikit-learn takes a second to import, and reading a journal needs none of it
     from distml.models.metrics import Evaluator
@@ -84,6 +85,9 @@ class Cohort(Protocol):
 
     def restore(self, path: Path) -> list[str]:
         """Take up the members that save() wrote, with the rungs they had reached; the trials it found."""
+
+    def validation(self, trial: str) -> Validation:
+        """The predictions by which a member was scored at its last rung."""
 
     def predict(self, trial: str, x: np.ndarray) -> np.ndarray:
         """x: (rows, features) -> (folds, rows, classes) probabilities, or (folds, rows) values."""

@@ -15,7 +15,6 @@ from distml.training.cohort import Assignment
 from distml.training.order import fold_seed
 
 _BATCH_SIZE = 256
-_PREDICTED_ROWS = 16384  # at a time: bounds the memory that a prediction takes
 
 
 @dataclass
@@ -63,31 +62,6 @@ def batch_size_of(params: Params, module: Any) -> int:
 def batches_of(fold: FoldArrays, batch_size: int) -> int:
     """Training steps an epoch; the last batch holds what rows are left."""
     return math.ceil(len(fold.x_train) / batch_size)
-
-
-@torch.no_grad()
-def predictions(module: Any, x: Tensor, outline: Outline) -> np.ndarray:
-    """x: (rows, features) -> (rows, classes) probabilities or (rows,) values, as float64.
-
-    By the module's own `predict(x)`; without one, its forward gives values, or logits for sigmoid or softmax.
-    """
-    module.eval()
-    parts = [_predicted(module, part, outline) for part in torch.split(x, _PREDICTED_ROWS)]
-    return torch.cat(parts).double().cpu().numpy()
-
-
-def _predicted(module: Any, x: Tensor, outline: Outline) -> Tensor:
-    if hasattr(module, "predict"):
-        return module.predict(x)
-    output = module(x)
-    if output.shape[-1] == 1 and output.ndim == 2:
-        output = output.squeeze(-1)
-    if outline.task == "regression":
-        return output
-    if output.ndim == 2:
-        return torch.softmax(output, -1)
-    positive = torch.sigmoid(output)
-    return torch.stack([1 - positive, positive], -1)
 
 
 def write_checkpoint(module: Any, params: Params, outline: Outline, path: Path) -> None:

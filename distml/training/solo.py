@@ -18,12 +18,14 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from distml.models.network_output import predictions
 from distml.training.cohort import Assignment, Failure, Member, RungResult, State
 from distml.training.failures import failure_of
-from distml.training.modules import batch_size_of, make_module, predictions, tensor_of, write_checkpoint
+from distml.training.modules import batch_size_of, make_module, tensor_of, write_checkpoint
 from distml.training.order import fold_seed, row_order, step_seed
 from distml.training.scores import score_folds
 from distml.training.usage import peak_memory_mib
+from distml.training.validation import Validation
 
 
 @dataclass
@@ -84,6 +86,10 @@ class SoloCohort:
                 one.modules = [self._restored(one, fold) for fold in range(len(self.assignment.folds))]
         return list(self._standings)
 
+    def validation(self, trial: str) -> Validation:
+        rows = [fold.valid_rows for fold in self.assignment.folds]
+        return Validation.of_folds(zip(rows, self._fold_predictions(self._standings[trial]), strict=True))
+
     def predict(self, trial: str, x: np.ndarray) -> np.ndarray:
         rows = tensor_of(x).to(self.dtype)
         return np.stack([predictions(one, rows, self.assignment.outline) for one in self._standings[trial].modules])
@@ -103,10 +109,7 @@ class SoloCohort:
         folds: tuple[float, ...] = ()
         try:
             one.modules = [self._train(one, fold, resource) for fold in range(len(self.assignment.folds))]
-            valid = (tensor_of(fold.x_valid).to(self.dtype) for fold in self.assignment.folds)
-            pairs = zip(one.modules, valid, strict=True)
-            predicted = (predictions(module, x, self.assignment.outline) for module, x in pairs)
-            scores, folds = score_folds(self.assignment, predicted)
+            scores, folds = score_folds(self.assignment, self._fold_predictions(one))
             one.rung += 1
             if one.rung == len(one.member.rungs):
                 one.state = "finished"
@@ -122,6 +125,10 @@ class SoloCohort:
             one.member.trial, reached, one.state, scores, folds, seconds, seconds if on_gpu else None,
             peak_memory_mib(torch.device(self.assignment.device)), one.failure,
         )  # fmt: skip
+
+    def _fold_predictions(self, one: _Standing) -> Iterator[np.ndarray]:
+        for module, fold in zip(one.modules, self.assignment.folds, strict=True):
+            yield predictions(module, tensor_of(fold.x_valid).to(self.dtype), self.assignment.outline)
 
     def _train(self, one: _Standing, fold: int, epochs: int) -> Any:
         """Train one fold's network up to `epochs`, from its checkpoint at the rung before."""

@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from distml.models.family import Params
+from distml.models.network_output import predictions
 from distml.training.block import Lane, Learner, Table, bind_block, train_block
 from distml.training.cohort import Assignment, Failure, Member, RungResult, State
 from distml.training.failures import failure_of
@@ -24,7 +25,6 @@ from distml.training.modules import (
     batch_size_of,
     batches_of,
     make_module,
-    predictions,
     tensor_of,
     write_checkpoint,
 )
@@ -33,6 +33,7 @@ from distml.training.order import fold_seed
 from distml.training.scores import score_folds
 from distml.training.stacking import quiet
 from distml.training.usage import is_out_of_memory, peak_memory_mib
+from distml.training.validation import Validation
 
 BLOCK = {"cpu": 16}  # lanes trained at a time: what fits the processor's cache; elsewhere all
 
@@ -145,6 +146,11 @@ class StackedCohort:
         self._seat(lanes)
         self._store, self.block = held["store"], held["block"]
         return list(self._standings)
+
+    def validation(self, trial: str) -> Validation:
+        with self._training():
+            rows = [fold.valid_rows for fold in self.assignment.folds]
+            return Validation.of_folds(zip(rows, self._fold_predictions(trial), strict=True))
 
     def predict(self, trial: str, x: np.ndarray) -> np.ndarray:
         rows = tensor_of(x).to(self.device, self.dtype)

@@ -111,6 +111,8 @@ def test_a_module_that_is_not_there():
 def test_a_module_that_raises_at_import(module):
     name = module("raise OSError('no licence file')")
     assert refused(f"{name}:Model") == f"importing {name!r} raised OSError: no licence file"
+    name = module("import sys; sys.exit(3)")
+    assert refused(f"{name}:Model") == f"importing {name!r} raised SystemExit: 3"
 
 
 def test_a_class_that_is_not_in_its_module(module):

@@ -145,3 +145,16 @@ def test_the_end_says_how_often_the_holdout_was_touched_and_what_failed(tmp_path
     said = "\n".join(drawn(200, detail.ended(load("credit", tmp_path))))
     assert "holdout (6,000 rows, touched 2 times, by a winner each)" in said
     assert "1 failed, code: ValueError: no such activation   see: distml show credit" in said
+
+
+def test_the_scorer_stands_beside_the_winner(tmp_path):
+    scorer = {
+        "event": "scorer", "members": {"t0002": 0.75, "t0001": 0.25}, "holdout": {"roc_auc": 0.7901}, "seconds": 3.0,
+    }  # fmt: skip
+    write_sweep(tmp_path, WINNER, CLOSED, scorer)
+    found = load("credit", tmp_path)
+    assert detail.sweep_json(found)["scorer"] == {"roc_auc": 0.7901}
+    said = "\n".join(drawn(200, detail.ended(found)))
+    assert "holdout (6,000 rows, touched 2 times, by a winner or a scorer each)" in said
+    assert "scorer on the same rows   t0002 75 %, t0001 25 %: roc_auc 0.7901" in said
+    assert "t0002 75 %, t0001 25 %: roc_auc 0.7901 on the holdout" in "\n".join(drawn(200, detail.sweep_lines(found)))

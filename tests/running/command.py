@@ -23,6 +23,7 @@ def sweep_file(folder: Path, **changes: Any) -> Path:
         "families": ["logistic-regression"],
         "search": {"algorithm": "random", "scheduler": "none"},
         "budget": {"trials": 6},
+        "export": False,
         **changes,
     }
     path = folder / "sweep.yaml"
@@ -41,9 +42,9 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """Begin `distml ...` on the runs of this folder."""
+    """Begin `distml ...` on the runs of this folder, named as users do: from where they stand."""
     return subprocess.Popen(
-        [str(Path(sys.executable).with_name("distml")), *arguments, "--runs", str(folder / "runs")],
+        [str(Path(sys.executable).with_name("distml")), *arguments, "--runs", os.path.relpath(folder / "runs", ROOT)],
         cwd=ROOT, env=environment(folder), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         start_new_session=True,
     )  # fmt: skip

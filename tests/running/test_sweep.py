@@ -48,6 +48,12 @@ def test_the_winner_alone_saw_the_holdout(finished: Path) -> None:
     assert journal.count('"event":"winner"') == 1
 
 
+def test_the_best_leave_what_a_scorer_is_chosen_by(finished: Path) -> None:
+    kept = {path.stem for path in (finished / "runs" / "quick" / "predictions").iterdir()}
+    found = [row for row in rows(finished) if row["state"] == "finished"]
+    assert found[0]["trial"] in kept and kept <= {row["trial"] for row in found}
+
+
 def test_without_a_gpu_nothing_is_charged_and_nothing_invented(finished: Path) -> None:
     unknown = ["gpu_seconds", "energy_j", "energy_estimated", "utilisation", "device"]
     assert {row[name] for row in rows(finished) for name in unknown} == {None}

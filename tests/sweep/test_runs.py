@@ -67,7 +67,7 @@ def test_files_are_replaced_whole_and_nothing_is_left_over(tmp_path) -> None:
     folder.write_sweep_file({"name": "crédit", "seed": 8})
     assert yaml.safe_load(folder.sweep_file.read_text(encoding="utf-8")) == {"name": "crédit", "seed": 8}
     names = {path.name for path in folder.path.iterdir()}
-    assert names == {"journal.jsonl", "sweep.yaml", "driver.1.json", "logs", "cohorts"}
+    assert names == {"journal.jsonl", "sweep.yaml", "driver.1.json", "logs", "cohorts", "predictions"}
 
 
 @pytest.mark.parametrize("root", ["file", "file/deeper", "/proc/nowhere", "/proc"])

@@ -88,9 +88,17 @@ class FloatOnly(Plain):
         return functional.cross_entropy(torch.stack([-logits, logits], -1), y, label_smoothing=self.noise)
 
 
+class Rootless(Plain):
+    """The gradient of a root has no value at 0."""
+
+    def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
+        return super().training_step(batch, batch_idx) + (0 * self.net[0].weight).sum().sqrt()
+
+
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
+        (Rootless, "no finite gradient on the first rows"),
         (Normalised, "BatchNorm1d (net.1) keeps running statistics"),
         (Branching, "as plain numbers"),
         (Counting, "changes the buffers steps"),

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from distml.errors import DistmlError
-from distml.training.modules import predictions
+from distml.models.network_output import predictions
 from distml.training.whole import refit_network
 from tests.training.networks import assignment, fold, member
 

@@ -5,7 +5,7 @@ import json
 import logging
 import math
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ from distml.models.space import Choice, Domain, Fixed, Float, Int, Space, Value
 Algorithm = Literal["grid", "random", "tpe", "evolution"]
 
 _SCORE = "score"
+_FINITE = 10_000  # combinations up to which none is tried twice
 
 
 class GridSearch(Searcher):
@@ -63,8 +64,9 @@ class TuneSearcher:
         self._fixed = {name: domain.value for name, domain in space.items() if isinstance(domain, Fixed)}
         self._options = {name: domain.options for name, domain in space.items() if isinstance(domain, Choice)}
         self._takes_evaluated_points = takes_evaluated_points
+        self._unseen = Unseen.of(space)
         self._asked: set[str] = set()
-        self._recalled: dict[str, Mapping[str, Value]] = {}
+        self._recalled: dict[str, Mapping[str, Value]] = {}  # trials that the searcher did not propose itself
         self._last: dict[str, tuple[int, float]] = {}
 
     def suggest(self, trial: str) -> Mapping[str, Value] | None:
@@ -72,7 +74,17 @@ class TuneSearcher:
         proposal = self._searcher.suggest(trial)
         if proposal is None or proposal == Searcher.FINISHED:
             return None
-        self._asked.add(trial)
+        if self._unseen is not None and not self._unseen.take(proposal):
+            self._searcher.on_trial_complete(trial, error=True)  # it had this one before
+            proposal = self._unseen.draw(trial)
+            if proposal is None:
+                return None
+            self._recalled[trial] = self._decoded(proposal)
+        else:
+            self._asked.add(trial)
+        return self._decoded(proposal)
+
+    def _decoded(self, proposal: Mapping[str, Any]) -> dict[str, Value]:
         searched = {
             name: decode(value, self._options[name]) if name in self._options else value
             for name, value in proposal.items()
@@ -80,10 +92,12 @@ class TuneSearcher:
         return {**self._fixed, **searched}
 
     def recall(self, trial: str, params: Mapping[str, Value]) -> None:
-        if trial in self._asked:
+        if trial in self._asked or trial in self._recalled:
             return
         if self._takes_evaluated_points:
             self._recalled[trial] = params
+            if self._unseen is not None:
+                self._unseen.take(self._encoded(params))
         else:
             self.suggest(trial)
 
@@ -98,16 +112,55 @@ class TuneSearcher:
         last = self._last.pop(trial, None)
         if trial in self._asked:
             self._searcher.on_trial_complete(trial, None if score is None else {_SCORE: score}, error=failed)
-        elif (params := self._recalled.pop(trial, None)) is not None and not failed:
-            searched = {
-                name: encode(value) if name in self._options else value
-                for name, value in params.items()
-                if name not in self._fixed
-            }
+        elif (params := self._recalled.pop(trial, None)) is not None and not failed and self._takes_evaluated_points:
+            searched = self._encoded(params)
             # Optuna's TPE ranks a pruned trial by its last step, then by the value there.
             steps = [] if last is None else [last[1]] * (last[0] + 1)
             value = score if score is not None else (last[1] if last else None)
             self._searcher.add_evaluated_point(searched, value, pruned=score is None, intermediate_values=steps)
+
+    def _encoded(self, params: Mapping[str, Value]) -> dict[str, Any]:
+        return {
+            name: encode(value) if name in self._options else value
+            for name, value in params.items()
+            if name not in self._fixed
+        }
+
+
+class Unseen:
+    """The combinations of a small finite space that no trial has had: samplers draw with replacement."""
+
+    def __init__(self, points: Mapping[str, tuple[Any, ...]]) -> None:
+        """points: parameter -> its values, encoded."""
+        self._names = list(points)
+        self._left = {self._key(values): values for values in itertools.product(*points.values())}
+
+    @classmethod
+    def of(cls, space: Space) -> "Unseen | None":
+        """None where the space is a continuum, or so large that repetitions are rare."""
+        searched = {name: domain for name, domain in space.items() if not isinstance(domain, Fixed)}
+        try:
+            if grid_size(searched) > _FINITE:
+                return None
+        except ValueError:
+            return None
+        return cls({name: tuple(map(encode, grid_points(name, domain))) for name, domain in searched.items()})
+
+    def take(self, proposal: Mapping[str, Any]) -> bool:
+        """Mark a combination as had; whether it is new."""
+        return self._left.pop(self._key([proposal[name] for name in self._names]), None) is not None
+
+    def draw(self, trial: str) -> dict[str, Any] | None:
+        """Take one of those left, by a draw that follows from the trial's name; None where there is none."""
+        if not self._left:
+            return None
+        keys = list(self._left)
+        values = self._left.pop(keys[zlib.crc32(trial.encode()) % len(keys)])
+        return dict(zip(self._names, values, strict=True))
+
+    @staticmethod
+    def _key(values: Iterable[Any]) -> tuple[str, ...]:
+        return tuple(f"{value:.9g}" if isinstance(value, float) else repr(value) for value in values)
 
 
 def make_searcher(algorithm: Algorithm, space: Space, *, mode: Literal["min", "max"], seed: int) -> TuneSearcher:

@@ -20,6 +20,7 @@ from distml.models.family import Family
 from distml.models.metrics import Evaluator
 from distml.sweep.cluster import NODE_VARIABLE
 from distml.sweep.holding import Holding, find_device, visible_devices
+from distml.sweep.keeping import Keeper
 from distml.sweep.search import CohortOrder, Reply
 from distml.sweep.tune.desk import Desk
 from distml.training.cohort import Assignment, Cohort, Member, RungResult
@@ -46,6 +47,7 @@ class Start:
     checkpoint: Path
     threads: int
     device: str
+    predictions: Path | None = None  # the folder for those of the best members, once they have finished
     slot_mib: int | None = None  # of a share of a GPU: its memory, which the process must hold to
     most: int | None = None  # find out how many members, up to this, train best together; None: that is known
 
@@ -79,6 +81,8 @@ class CohortTrainable(tune.Trainable):
         self._members: dict[str, Member] = {}
         self._rung = 0  # advances so far
         self._checkpoint: Path | None = None
+        self._keeper = getattr(self, "_keeper", None) or Keeper()  # of the process, which serves many cohorts
+        self._predictions: Path | None = None
         self._gpus = float(config["resources"].get("GPU", 0))
         self._since = 0.0  # when what it holds was last accounted for, Unix seconds
 
@@ -105,6 +109,7 @@ class CohortTrainable(tune.Trainable):
             if self._cohort is not None:
                 with _changeproctitle(str(self), "ray::CohortTrainable"):  # what the Ray dashboard and `top` show
                     results += self._cohort.advance()
+                self._keep(results)
         except Exception as error:  # a module that cannot be built, data that no member can train on
             results = [*refused, *_failed(self._members, error)]
         news, self._news = self._news, None
@@ -117,6 +122,11 @@ class CohortTrainable(tune.Trainable):
         start, self._since = self._since, time.time()
         node = ray.get_runtime_context().get_node_id()
         return Holding(node, devices, share, start, self._since, os.getpid(), _peak_mib() if devices else None)
+
+    def _keep(self, results: list[RungResult]) -> None:
+        assert self._cohort is not None
+        if self._predictions is not None:
+            self._keeper.keep(self._family, self._metric, results, self._cohort, self._predictions)
 
     def cleanup(self) -> None:
         self._cohort = None  # its checkpoint stays: whether it is needed again, the driver knows
@@ -133,7 +143,8 @@ class CohortTrainable(tune.Trainable):
             family=start.family, outline=prepared.outline, folds=folds, evaluator=start.evaluator,
             whole=prepared.whole, device=start.device, threads=start.threads,
         )  # fmt: skip
-        self._checkpoint = start.checkpoint
+        self._checkpoint, self._predictions = start.checkpoint, start.predictions
+        self._metric = start.evaluator.metric
         _limit_in_mps(self._gpus, start.slot_mib)
         _forget_peak()  # of the cohort that this process had before
         allowed_mib = _hold(start)

@@ -114,6 +114,40 @@ def test_a_space_with_nothing_to_search_is_one_trial() -> None:
     assert searcher.suggest("t0002") is None
 
 
+FINITE: dict[str, Domain] = {
+    "hidden": Choice(((64, 64), (128,))),
+    "rate": Float(0.1, 0.5, step=0.1),
+    "depth": Int(1, 3),
+    "epochs": Fixed(5),
+}
+
+
+@pytest.mark.parametrize("algorithm", ["random", "tpe", "evolution"])
+def test_a_finite_space_is_tried_once_and_then_ends(algorithm: Algorithm) -> None:
+    searcher = make_searcher(algorithm, FINITE, mode="max", seed=0)
+    asked = []
+    while (params := searcher.suggest(f"t{len(asked):04d}")) is not None:
+        searcher.recall(f"t{len(asked):04d}", params)  # as the sweep does with all that it journals
+        searcher.complete(f"t{len(asked):04d}", score(params | {"lr": params["rate"]}), failed=False)
+        asked.append(params)
+    assert len(asked) == 30
+    assert len({str(sorted(params.items())) for params in asked}) == 30
+
+
+@pytest.mark.parametrize("algorithm", ["random", "tpe", "evolution"])
+def test_a_finite_space_goes_on_with_what_is_left(algorithm: Algorithm) -> None:
+    first = make_searcher(algorithm, FINITE, mode="max", seed=0)
+    asked = [first.suggest(f"t{number:04d}") for number in range(20)]
+    again = make_searcher(algorithm, FINITE, mode="max", seed=0)
+    for number, params in enumerate(asked):
+        assert params is not None
+        again.recall(f"t{number:04d}", params)
+        again.complete(f"t{number:04d}", float(number), failed=False)
+    asked += [again.suggest(f"t{number:04d}") for number in range(20, 31)]
+    assert asked.pop() is None
+    assert len({str(params) for params in asked}) == 30
+
+
 def test_a_grid_needs_steps() -> None:
     assert grid_points("rate", Float(0.1, 0.5, step=0.2)) == pytest.approx((0.1, 0.3, 0.5))
     with pytest.raises(ValueError, match="lr: a grid needs a list or a range with a step"):
