@@ -154,7 +154,7 @@ def say(*arguments: str) -> None:
     subprocess.run([DISTML, *arguments], check=True)
 
 
-def wait_for(found: Callable[[], Found], seconds: float = 90.0) -> Found:
+def wait_for(found: Callable[[], Found], seconds: float = 180.0) -> Found:
     latest = time.monotonic() + seconds
     while not (value := found()):
         if time.monotonic() > latest:
@@ -164,10 +164,10 @@ def wait_for(found: Callable[[], Found], seconds: float = 90.0) -> Found:
 
 
 def running(runs: str) -> bool:
-    """Whether cohorts train on three machines at least, and their nodes are watched."""
+    """Whether cohorts train on several machines, and their nodes are watched."""
     done = subprocess.run([DISTML, "top", "--once", "--format=json", runs], capture_output=True, text=True)
     cohorts = json.loads(done.stdout)["cohorts"] if done.returncode == 0 else []
-    return len({cohort["node"] for cohort in cohorts if cohort["node"]}) >= 3
+    return len({cohort["node"] for cohort in cohorts if cohort["node"]}) >= 2
 
 
 def dashboard(port: int) -> int:

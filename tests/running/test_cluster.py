@@ -203,18 +203,6 @@ def test_a_sweep_can_be_handed_to_the_cluster_as_a_job(cluster: Running) -> None
     assert Counter(row["state"] for row in board) == {"finished": 2}
 
 
-def test_a_sweep_outlives_a_node(cluster: Running) -> None:
-    file = cluster.sweep_file("outlives", {"half": 0.5, "plain": "none"}, trials=16)
-    process = cluster.begin("sweep", str(file), "--address", cluster.address, "--runs", cluster.runs)
-    journal = cluster.folder / "runs" / "outlives" / "journal.jsonl"
-    wait_for(lambda: journal.exists() and journal.read_text().count('"event":"ended"') >= 3, seconds=120)
-    assert "ended: rtx-3090, cpu-only" in cluster.distml("node", "stop", "--name", "ws-3090")
-    _, err = process.communicate(timeout=240)
-    assert process.returncode == 0, err
-    board = json.loads(cluster.distml("leaderboard", "outlives", "--runs", cluster.runs, "--format", "json"))
-    assert Counter(row["state"] for row in board) == {"finished": 16}
-
-
 def test_another_version_is_refused_by_a_sweep_and_by_a_node_before_anything_trains(cluster: Running) -> None:
     other = cluster.folder / "other"
     other.mkdir()
@@ -277,3 +265,15 @@ def test_the_tour_shows_all_there_is_to_see_of_a_sweep(cluster: Running) -> None
         for figure in ("score", "gpu_seconds", "energy_joules"):
             asked = shown[shown.index(f"ray_distml_trial_{figure}") :].splitlines()[1:3]
             assert all(re.match(r"  t\d{4} +[a-z-]+ +\d+\.\d{4}$", line) for line in asked), asked
+
+
+def test_a_sweep_outlives_a_node(cluster: Running) -> None:
+    file = cluster.sweep_file("outlives", {"half": 0.5, "plain": "none"}, trials=16)
+    process = cluster.begin("sweep", str(file), "--address", cluster.address, "--runs", cluster.runs)
+    journal = cluster.folder / "runs" / "outlives" / "journal.jsonl"
+    wait_for(lambda: journal.exists() and journal.read_text().count('"event":"ended"') >= 3, seconds=120)
+    assert "ended: rtx-3090, cpu-only" in cluster.distml("node", "stop", "--name", "ws-3090")
+    _, err = process.communicate(timeout=240)
+    assert process.returncode == 0, err
+    board = json.loads(cluster.distml("leaderboard", "outlives", "--runs", cluster.runs, "--format", "json"))
+    assert Counter(row["state"] for row in board) == {"finished": 16}

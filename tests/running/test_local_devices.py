@@ -58,7 +58,7 @@ def test_auto_measures_the_first_cohort_and_later_ones_take_the_share_that_follo
         "1 x rtx-3090: 1 at once; 1 on each until the first cohort of a structure is measured, then up to 6" in planned
     )
     (tmp_path / "diary.txt").unlink()
-    shown = distml(tmp_path, "sweep", str(file))
+    shown = distml(tmp_path, "sweep", str(file), timeout=280)
     events = read(tmp_path / "runs" / "quick" / "journal.jsonl")
     needs = [event for event in events if event["event"] == "need"]
     assert [need["slots"] for need in needs] in ([4, 3, 2], [3, 2])
@@ -86,7 +86,7 @@ def test_mig_that_is_changed_under_a_sweep_ends_it_in_a_line_and_the_same_comman
     file = sweep_file(tmp_path, families={"mine": mine}, split={"folds": 1}, budget={"trials": 6})
     process = start(tmp_path, "sweep", str(file))
     try:
-        wait_for(lambda: diary(tmp_path))
+        wait_for(lambda: diary(tmp_path), seconds=120)
         machine(tmp_path, monkeypatch, a100("GPU-a100", {2: "2g.10gb", 3: "2g.10gb"}))
         _, err = process.communicate(timeout=120)
     finally:

@@ -17,7 +17,7 @@ from tests.hardware.standin import DRIVER, build, rtx_3090
 from tests.hardware.test_mps import STANDIN, diary
 from tests.running.command import ROOT, diary_family, sweep_file
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
 Call = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
