@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: sweep setup test test-long test-gpu lint bench-overhead bench-cohort bench-quality bench-quality-simulation bench-scale bench-report clean
+.PHONY: sweep setup test test-long test-gpu lint bench-overhead bench-cohort bench-quality bench-quality-simulation bench-scale bench-report experiments clean
 
 sweep: $(READY)  ## the main job: search models on 30,000 credit-card accounts
 	$(BIN)/distml sweep experiments/credit_default/sweep.yaml
@@ -44,6 +44,9 @@ bench-cohort: $(READY)  ## trials a minute of cohorts, beside plain Ray Tune and
 bench-quality-simulation: $(READY)  ## how soon cohorts have random search's best score, on recorded learning curves
 	$(BIN)/python experiments/learning_curves/simulate.py
 	$(BIN)/python experiments/learning_curves/limits.py
+
+experiments: $(READY)  ## every experiment that is a sweep file, small: at most 10 minutes
+	$(BIN)/python experiments/small.py
 
 bench-scale: $(READY)  ## the bookkeeping and the packer on a simulated cluster of up to 1,000 GPUs and 7,000 slices
 	$(BIN)/python experiments/benchmarks/scale.py

@@ -148,7 +148,8 @@ def sweep(
         typer.echo(detail.nothing(found), err=True)
         raise typer.Exit(1)
     _show(*detail.ended(found))
-    if outcome.state == "done" and spec.export and not found.record.scorer_is_current:
+    exports = spec.export and outcome.checked.dataset.target is not None
+    if outcome.state == "done" and exports and not found.record.scorer_is_current:
         _make_scorer(found.folder, outcome)
     if outcome.state != "done":
         typer.echo(f"{outcome.state}; go on with: {again}", err=True)
@@ -178,7 +179,8 @@ def validate(file: File, set_: Set = [], runs: Runs = Path("runs"), debug: Debug
     from distml.sweep.reading import read_sweep
 
     checked = preflight(read_sweep(file, set_), runs)
-    for line in planned.column_lines(checked.dataset.kinds):
+    kinds = checked.dataset.kinds
+    for line in [*planned.column_lines(kinds), *planned.text_lines(kinds, checked.resolved["preprocessing"])]:
         typer.echo(line)
     for warning in checked.warnings:
         typer.echo(f"warning: {warning}")
@@ -411,6 +413,19 @@ def report(
 
 
 @app.command()
+def rows(
+    name: Name,
+    trial: Annotated[str | None, typer.Argument(metavar="TRIAL", help="by default the winner")] = None,
+    runs: Runs = Path("runs"),
+    debug: Debug = False,
+) -> None:
+    """Print each row's cluster, or its coordinates in a projection, as CSV."""
+    from distml.report.loaded import load
+
+    typer.echo(load(name, runs).rows(trial).to_csv(index_label="row"), nl=False)
+
+
+@app.command()
 def rerun(name: Name, trial: Trial, runs: Runs = Path("runs"), debug: Debug = False) -> None:
     """Train a recorded trial again and compare."""
     from distml.report.loaded import load
@@ -442,6 +457,7 @@ def export(
     trial: Annotated[str | None, typer.Option("--trial", metavar="TRIAL", help="this trial alone")] = None,
     single: Annotated[bool, typer.Option("--single", help="the best trial alone, no ensemble")] = False,
     background: Annotated[bool, typer.Option(help="store 32 made-up rows, against which reasons are told")] = True,
+    onnx: Annotated[bool, typer.Option("--onnx", help="write models as ONNX, too, those that convert")] = False,
     runs: Runs = Path("runs"),
     debug: Debug = False,
 ) -> None:
@@ -453,7 +469,7 @@ def export(
     from distml.report import exported
     from distml.sweep.export import export_scorer  # torch and scikit-learn stand behind it
 
-    made = export_scorer(folder, output, trial, single=single, background=background)
+    made = export_scorer(folder, output, trial, single=single, background=background, onnx=onnx)
     _show(*exported.lines(made))
 
 

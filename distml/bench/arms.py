@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from distml.bench.record import Batch, Model, Way
 
 _FRACTIONS = (2, 4, 8)  # processes on one card at once
-_LADDER = {"cpu": (8, 32, 128), "cuda": (16, 64, 256, 1024, 4096)}  # members of a cohort
+_LADDER = {"cpu": (8, 16, 32, 64), "cuda": (16, 64, 256, 1024, 4096)}  # members of a cohort
 _QUICK_LADDER = {"cpu": (16, 64), "cuda": (64, 512)}
 
 
@@ -17,7 +17,7 @@ class Subject:
     cores: int
     card: str | None = None  # UUID of a whole card
     slices: tuple[str, ...] = ()  # UUIDs of the slices of one card
-    mps: bool = False  # an MPS daemon runs
+    mps: str | None = None  # where an MPS daemon listens; None: there is none
 
     @property
     def device(self) -> str:
@@ -77,7 +77,7 @@ def first_arms(subject: Subject, batch_size: int, quick: bool) -> list[Arm]:
     """The arms that need nothing but the machine; the scoring network's on its devices, the forest's on its cores.
 
     >>> [arm.name for arm in first_arms(Subject(cores=4), 256, quick=False) if arm.model == "scoring-network"]
-    ['one process', '2 processes', '4 processes', 'cohort of 8', 'cohort of 32', 'cohort of 128']
+    ['one process', '2 processes', '4 processes', 'cohort of 8', 'cohort of 16', 'cohort of 32', 'cohort of 64']
     >>> cut = Subject(cores=16, slices=("MIG-0", "MIG-1", "MIG-2"))
     >>> [arm.name for arm in first_arms(cut, 256, quick=True) if arm.model == "scoring-network"]
     ['one process', '3 MIG slices', 'cohort of 64', 'cohort of 512']
@@ -114,7 +114,7 @@ def second_arms(subject: Subject, batch_size: int, members: int, fits: Sequence[
     place = subject.card or next(iter(subject.slices), None)
     everywhere: list[tuple[tuple[str | None, ...], bool]] = []
     if subject.card:
-        everywhere.append(((place,) * 2, subject.mps))
+        everywhere.append(((place,) * 2, subject.mps is not None))
     elif len(subject.slices) > 1:
         everywhere.append((subject.slices, False))
     elif subject.device == "cpu" and subject.cores > 1:

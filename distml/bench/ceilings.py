@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 _SIDE = {"cpu": 2048, "cuda": 8192}  # of the matrices
 _COPIED_MIB = {"cpu": 256, "cuda": 1024}
-_SECONDS = 0.3  # that each is measured for, once warm
+_SECONDS = 0.2  # that each is measured for, once warm
 
 
 @dataclass(frozen=True)

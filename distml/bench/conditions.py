@@ -1,17 +1,19 @@
 """Under which conditions a machine was measured: who else used it, what held it back. Pure, but for looking once."""
 
 import os
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 from distml.bench.record import Machine
+from distml.hardware.mps import CONTROL, PIPES
 from distml.hardware.samples import DeviceSample
 from distml.sweep.runs import list_runs
 
-_MPS_DAEMON = "nvidia-cuda-mps-control"
+_DEFAULT_PIPES = Path("/tmp/nvidia-mps")  # where a daemon listens that was told nothing else
 _OTHERS = 0.05  # of the processor: less is the system's own housekeeping
 _STOLEN = 0.02
 
@@ -41,12 +43,21 @@ def cpu_times() -> CpuTimes:
     return CpuTimes(sum(now) - now.idle - getattr(now, "iowait", 0.0) - stolen - guests, stolen)
 
 
-def mps_runs() -> bool:
-    """Whether this machine's MPS daemon runs and can be reached."""
-    pipes = Path(os.environ.get("CUDA_MPS_PIPE_DIRECTORY", "/tmp/nvidia-mps"))
-    if not (pipes / "control").exists():
-        return False
-    return any(process.info["name"] in (_MPS_DAEMON, _MPS_DAEMON[:15]) for process in psutil.process_iter(["name"]))
+def mps_pipes(environment: Mapping[str, str] = os.environ, scratch: Path | None = None) -> str | None:
+    """The folder where an MPS daemon of this machine listens; None: none runs.
+
+    The one that CUDA itself would find, or one that `distml node start --mps` began. scratch: for temporary files.
+    """
+    scratch = scratch or Path(tempfile.gettempdir())
+    own = sorted(scratch.glob(f"distml-mps-{os.getuid()}/*/pipe"))
+    for pipes in (Path(environment.get(PIPES, _DEFAULT_PIPES)), *own):
+        try:
+            process = psutil.Process(int((pipes / f"{CONTROL}.pid").read_text()))
+            if CONTROL in " ".join(process.cmdline()):
+                return str(pipes)
+        except (OSError, ValueError, psutil.Error):
+            continue
+    return None
 
 
 def running_sweeps(runs: Path) -> list[str]:

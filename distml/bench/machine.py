@@ -21,11 +21,12 @@ _PACKAGES = ("distml", "torch", "scikit-learn", "numpy", "scipy")
 
 
 def choose_subject(
-    inventory: Inventory, cores: int, mps: bool, asked: str | None = None, visible: str | None = None
+    inventory: Inventory, cores: int, mps: str | None, asked: str | None = None, visible: str | None = None
 ) -> Subject:
     """Which device is measured: the asked one; else the first whole card, the first cut one, or the processor.
 
     Args:
+        mps: where an MPS daemon listens, if one does.
         asked: 'cpu', 'gpu0', a class like 'rtx-3090' or '1g.10gb', or a UUID.
         visible: CUDA_VISIBLE_DEVICES, whose first device goes before all others where none is asked for.
 
@@ -92,7 +93,7 @@ def describe(subject: Subject, inventory: Inventory, site: Site) -> Machine:
         others=tuple(_facts(one, inventory, None) for one in inventory.cards if card is None or one.uuid != card.uuid),
         driver=card.driver if card else None,
         cuda=board.cuda,
-        mps=subject.mps,
+        mps=subject.mps is not None,
         on_battery=None if battery is None else not battery.power_plugged,
         price=price,
         versions={"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},

@@ -29,13 +29,15 @@ from distml.bench.worker import Done, Job
 from distml.bench.workload import FULL, QUICK, operations, size
 from distml.errors import DistmlError
 from distml.hardware.devices import Inventory
+from distml.hardware.mps import PIPES
 from distml.hardware.samples import DeviceSample
 from distml.sweep.provenance import git_revision
 
 _NO_ENERGY = "no counter of the processor's energy is read"
 _NO_MPS = "/nonexistent/no-mps"  # where no daemon listens: processes share the card by its own time slices
 _PYTHON = "import torch, distml.training.stacked, distml.models.metrics; torch.zeros(1, device={device!r})"
-_SHARED = 0.1  # of the best rate: cohorts this near to it are as good
+_WATCHED_SECONDS = 1.5  # that a repeat on a card takes at least: its energy counter is read twice a second
+_NEAR = 0.1  # of the best rate: cohorts this near to it are as good
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,9 @@ class Bench:
         self._starts.append(self._start_seconds())
         self._say("the machine's own limits", number, 0)
         try:
-            self._limits.append(limits(self._job(Arm("scoring-network", "alone", self._first_place), self._all_cores)))
+            everywhere = Arm("scoring-network", "alone", self._subject.slices or self._first_place)
+            jobs = [self._job(everywhere, self._all_cores, place) for place in everywhere.places]
+            self._limits.append(limits(jobs))
         except ArmError as error:
             self._watcher.noted(f"the machine's own limits: {error.state} ({error})")
         place = 0
@@ -149,7 +153,8 @@ class Bench:
             with Crew([self._job(arm, arm.threads, place) for place in arm.places]) as crew:
                 if not standing.rounds:
                     slowest = max(one.round_seconds for one in crew.ready)
-                    standing.rounds = max(1, round(self._settings.repeat_seconds / slowest))
+                    least = max(self._settings.repeat_seconds, _WATCHED_SECONDS if self._watch else 0.0)
+                    standing.rounds = max(1, round(least / slowest))
                 before, own, at = conditions.cpu_times(), time.process_time(), time.perf_counter()
                 seeds = [_seed(number, place) for place in range(arm.processes)]
                 done = crew.repeat(standing.rounds, seeds)
@@ -187,7 +192,7 @@ class Bench:
         if not any(one.repeats for one in cohorts):
             return []
         best = max(cohorts, key=lambda one: one.median)
-        near = [one for one in cohorts if one.median >= (1 - _SHARED) * best.median]
+        near = [one for one in cohorts if one.median >= (1 - _NEAR) * best.median]
         members = min(one.arm.members for one in near)
         fits = []
         for count in (1, members):
@@ -209,8 +214,8 @@ class Bench:
     def _job(self, arm: Arm, threads: int, place: str | None = None) -> Job:
         device = place or arm.places[0]
         environment = {} if device is None else {"CUDA_VISIBLE_DEVICES": device}
-        if device is not None and not arm.mps:
-            environment["CUDA_MPS_PIPE_DIRECTORY"] = _NO_MPS
+        if device is not None:
+            environment[PIPES] = self._subject.mps if arm.mps and self._subject.mps else _NO_MPS
         return Job(
             self._settings.workload, arm.model, arm.members, arm.batch_size, "cpu" if device is None else "cuda",
             threads, tuple(environment.items()), arm.memory_share,

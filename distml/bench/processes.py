@@ -66,21 +66,24 @@ class Crew:
 
 def best_batch(job: Job, most: int) -> int:
     """The batch size, up to `most`, beyond which samples a second hardly rise. Raises ArmError."""
-    return _ask(probe, job, most)
+    return _ask(probe, [job], most)[0]
 
 
-def limits(job: Job) -> Limits:
-    """The machine's own limits. Raises ArmError."""
-    return _ask(measure_ceilings, job)
+def limits(jobs: Sequence[Job]) -> Limits:
+    """The machine's own limits: the sum of those that all slots have at once. Raises ArmError."""
+    found: list[Limits] = _ask(measure_ceilings, jobs)
+    return Limits(sum(one.gflops for one in found), found[0].product_by, sum(one.gigabytes_per_second for one in found))
 
 
-def _ask(task: Callable[..., None], job: Job, *arguments: Any) -> Any:
-    member = _start(task, job, *arguments)
+def _ask(task: Callable[..., None], jobs: Sequence[Job], *arguments: Any) -> list[Any]:
+    """The answer of one process for each job, all at once."""
+    members = [_start(task, job, *arguments) for job in jobs]
     try:
-        return _answers([member])[0]
+        return _answers(members)
     finally:
-        member[0].kill()
-        member[0].join()
+        for process, _ in members:
+            process.kill()
+            process.join()
 
 
 def _context() -> Any:

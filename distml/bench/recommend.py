@@ -95,7 +95,7 @@ def _sweep_file(chosen: ArmRecord, record: Measured) -> str:
         return "resources: {gpu: mig:any}; a sweep uses all slices"
     if chosen.processes == 1:
         return "resources: {gpu: 1}; a sweep finds the size of its cohorts by itself"
-    mps = "; the MPS daemon must run" if chosen.way == "mps" or "MPS" in chosen.name else ""
+    mps = "; start the node with --mps" if chosen.way == "mps" or "MPS" in chosen.name else ""
     return f"resources: {{gpu: {1 / chosen.processes:g}}}{mps}"
 
 

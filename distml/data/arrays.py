@@ -53,7 +53,7 @@ def _prepare(dataset: Dataset, variant: Variant, seed: int, train: np.ndarray, v
     return FoldArrays(
         x_train=x_train,
         y_train=y[train],
-        x_valid=preprocessor.transform(dataset.frame.iloc[valid]),
+        x_valid=preprocessor.transform(dataset.frame.iloc[valid]) if len(valid) else x_train[:0],
         y_valid=y[valid],
         train_rows=train,
         valid_rows=valid,

@@ -26,13 +26,7 @@ def odd_things(
 
     frame: features with their kinds applied, none of them wholly missing; y: (rows,) codes or values.
     """
-    found = []
-    constant = [name for name in frame.columns if frame[name].eq(frame[name].iloc[0]).all()]
-    if constant:
-        found.append(f"{_columns(constant)} one value only; add to data.drop")
-    for name in frame.columns:
-        if name not in constant and _identifies(name, frame[name]):
-            found.append(f"column {name!r} looks like an identifier, all its cells differ; add it to data.drop")
+    found = [*odd_columns(frame)]
     sample = np.sort(np.random.default_rng(0).permutation(train)[:_SAMPLE])
     for name, score in leaks(frame.iloc[sample], y[sample], task).items():
         measure = "AUC" if task == "classification" else "R2"
@@ -44,6 +38,18 @@ def odd_things(
         found.append(
             f"{twice:,} of the {len(holdout):,} holdout rows equal a training row in all features and the target"
         )
+    return tuple(found)
+
+
+def odd_columns(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Sentences on constant columns and identifiers; frame as in odd_things."""
+    found = []
+    constant = [name for name in frame.columns if frame[name].eq(frame[name].iloc[0]).all()]
+    if constant:
+        found.append(f"{_columns(constant)} one value only; add to data.drop")
+    for name in frame.columns:
+        if name not in constant and _identifies(name, frame[name]):
+            found.append(f"column {name!r} looks like an identifier, all its cells differ; add it to data.drop")
     return tuple(found)
 
 

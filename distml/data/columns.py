@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from distml.data.kinds import apply_kinds, infer_kinds, unreadable
+from distml.data.kinds import apply_kinds, infer_kinds, is_free_text, unreadable
 from distml.data.options import KINDS, DataOptions, Kind
+from distml.data.task import WITHOUT_TARGET
 from distml.errors import Mistake, did_you_mean
 
 _SHOWN = 8  # columns or cells named in a message
@@ -26,7 +27,9 @@ class Features:
 
 def wrong_columns(options: DataOptions, columns: Sequence[str]) -> list[Mistake]:
     """Names that are no columns, kinds that are no kinds, and columns with two duties."""
-    named: list[tuple[str, str]] = [("data.target", options.target), *(("data.drop", name) for name in options.drop)]
+    named: list[tuple[str, str]] = [("data.drop", name) for name in options.drop]
+    if options.target is not None:
+        named = [("data.target", options.target), *named]
     named += [(f"data.kinds.{name}", name) for name in options.kinds]
     named += [(where, name) for where, name in (("data.group", options.group), ("data.time", options.time)) if name]
     shown = ", ".join(columns[:_SHOWN]) + (", ..." if len(columns) > _SHOWN else "")
@@ -39,29 +42,64 @@ def wrong_columns(options: DataOptions, columns: Sequence[str]) -> list[Mistake]
         if kind not in KINDS:
             hint = did_you_mean(str(kind), KINDS)
             found.append(Mistake(f"data.kinds.{name}", f"{kind!r} is no kind.{hint} (kinds: {', '.join(KINDS)})"))
-    if options.target in options.drop:
-        found.append(Mistake("data.drop", f"{options.target!r} is the target; take it off the list"))
+    return found + (_out_of_place(options) if options.target is None else _on_duty_twice(options, options.target))
+
+
+def _out_of_place(options: DataOptions) -> list[Mistake]:
+    """What is said of the data though there is no target."""
+    if options.task not in WITHOUT_TARGET:
+        what = "missing: the column to predict; if nothing is to be predicted, say task: clustering or projection"
+        return [Mistake("data.target", what)]
+    found = [
+        Mistake(f"data.{key}", f"has no use in {options.task}, where nothing is predicted: leave it out{fix}")
+        for key, value, fix in (
+            ("positive", options.positive, ""),
+            ("group", options.group, "; data.drop keeps the column apart"),
+            ("time", options.time, "; data.drop keeps the column apart"),
+        )
+        if value is not None
+    ]
+    if options.folds < 2:
+        found.append(Mistake("split.folds", f"{options.folds}: {options.task} compares at least 2 resamples"))
+    return found
+
+
+def _on_duty_twice(options: DataOptions, target: str) -> list[Mistake]:
+    """Columns that are the target and something else, or decide the splits in two ways."""
+    if options.task in WITHOUT_TARGET:
+        fix = f"leave data.target out; data.drop: [{target}] keeps the column apart"
+        return [Mistake("data.target", f"{options.task} predicts nothing and has no target: {fix}")]
+    found = []
+    if target in options.drop:
+        found.append(Mistake("data.drop", f"{target!r} is the target; take it off the list"))
     if options.group and options.time:
         found.append(Mistake("data.time", "a split goes by group or in order of time, not both; leave one out"))
-    if options.target in options.kinds:
-        found.append(Mistake(f"data.kinds.{options.target}", "is the target; say task: classification or regression"))
-    if options.target in (options.group, options.time):
-        where = "data.group" if options.target == options.group else "data.time"
-        found.append(Mistake(where, f"{options.target!r} is the target"))
+    if target in options.kinds:
+        found.append(Mistake(f"data.kinds.{target}", "is the target; say task: classification or regression"))
+    if target in (options.group, options.time):
+        where = "data.group" if target == options.group else "data.time"
+        found.append(Mistake(where, f"{target!r} is the target"))
     return found
 
 
 def read_features(table: pd.DataFrame, options: DataOptions) -> Features:
-    """All columns but the target, the dropped, and those that splits go by; text and empty columns are left out."""
+    """All columns but the target, the dropped, and those that splits go by.
+
+    Left out are empty columns, and texts that are no free text (names, codes) unless data.kinds says that they are.
+    """
     apart = {options.target, *options.drop, options.group, options.time}
     raw = table[[name for name in table.columns if name not in apart]]
     overrides: dict[str, Kind] = {name: kind for name, kind in options.kinds.items() if kind in KINDS}
     kinds = infer_kinds(raw, overrides)
-    frame = apply_kinds(raw, {name: kind for name, kind in kinds.items() if kind != "text"})
+    frame = apply_kinds(raw, kinds)
     warnings, mistakes = [], []
     for name in kinds:
-        if kinds[name] == "text":
-            warnings.append(f"text column {name!r} is left out; data.kinds can make it categorical")
+        if kinds[name] == "text" and name not in overrides and not is_free_text(frame[name]):
+            warnings.append(
+                f"column {name!r} is left out: texts of few words, or of words of their own; "
+                "data.kinds can make it categorical or text"
+            )
+            frame = frame.drop(columns=name)
             continue
         lost = unreadable(raw[name], frame[name])
         if len(lost) > _LOST * raw[name].notna().sum():

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from distml.data.checks import odd_things
+from distml.data.checks import odd_columns, odd_things
 from distml.data.columns import group_codes, moments, read_features, wrong_columns
 from distml.data.layout import Layout, layout_of
 from distml.data.options import DataOptions, Kind
-from distml.data.splits import Fold, Rows, split_rows
+from distml.data.splits import Fold, Rows, Splits, resample_rows, split_rows
 from distml.data.table import TableError, file_sha256, read_table
 from distml.data.target import Target, read_target
-from distml.data.task import Task
+from distml.data.task import WITHOUT_TARGET, Task
 from distml.errors import Mistake, MistakesError
 
 __all__ = ["DataOptions", "Dataset", "load_dataset"]
@@ -26,10 +26,10 @@ class Dataset:
 
     frame: the features, their kinds applied
     layout: the features' kinds and categories as the training rows have them
-    y: (rows,) int64 codes into `classes`, or float64 values
-    classes: the target's labels as the table has them; of two, classes[1] is the positive one; () for regression
-    train, holdout: row numbers
-    folds: (training, validation) row numbers, all of them among `train`
+    y: (rows,) int64 codes into `classes`, or float64 values; zeros where the task has no target
+    classes: the target's labels as the table has them; of two, classes[1] is the positive one; () where it has none
+    train, holdout: row numbers; without a target nothing is held out
+    folds: (training, validation) row numbers, all of them among `train`; without a target resamples, see resample_rows
     warnings: sentences for the user
     """
 
@@ -38,7 +38,7 @@ class Dataset:
     y: np.ndarray
     task: Task
     classes: tuple[Any, ...]
-    target: str
+    target: str | None
     train: np.ndarray
     holdout: np.ndarray
     folds: tuple[Fold, ...]
@@ -74,11 +74,8 @@ def load_dataset(options: DataOptions) -> Dataset:
     if mistakes or target is None or rows is None:
         raise MistakesError(subject, mistakes)
 
-    names = [repr(label) for label in target.classes]
     try:
-        splits = split_rows(
-            rows, names, test=options.test, folds=options.folds, validation=options.validation, seed=options.seed
-        )
+        splits = _splits(options, target, rows)
     except MistakesError as error:
         raise MistakesError(subject, error.mistakes) from None
 
@@ -92,7 +89,10 @@ def load_dataset(options: DataOptions) -> Dataset:
     if mistakes := _none_left(frame, warnings):
         raise MistakesError(subject, mistakes)
     kinds = {name: kind for name, kind in features.kinds.items() if name not in empty}
-    warnings += odd_things(frame, target.y, target.task, options.target, splits.train, splits.holdout)
+    if options.target is None:
+        warnings += odd_columns(frame)
+    else:
+        warnings += odd_things(frame, target.y, target.task, options.target, splits.train, splits.holdout)
     return Dataset(
         frame=frame,
         layout=layout_of(frame.iloc[splits.train], kinds),
@@ -124,12 +124,23 @@ def _none_left(frame: pd.DataFrame, warnings: Sequence[str]) -> list[Mistake]:
 
 
 def _target(table: pd.DataFrame, options: DataOptions) -> tuple[Target | None, list[Mistake]]:
-    if options.target not in table.columns:
+    if options.target is None and options.task in WITHOUT_TARGET:
+        return Target(options.task, np.zeros(len(table)), (), np.ones(len(table), dtype=bool)), []
+    if options.target not in table.columns or options.task in WITHOUT_TARGET:
         return None, []  # said by wrong_columns
     try:
         return read_target(table[options.target], options.task, options.positive), []
     except MistakesError as error:
         return None, list(error.mistakes)
+
+
+def _splits(options: DataOptions, target: Target, rows: Rows) -> Splits:
+    if target.task in WITHOUT_TARGET:
+        return resample_rows(len(rows.y), resamples=options.folds, left_out=options.validation, seed=options.seed)
+    names = [repr(label) for label in target.classes]
+    return split_rows(
+        rows, names, test=options.test, folds=options.folds, validation=options.validation, seed=options.seed
+    )
 
 
 def _rows(table: pd.DataFrame, options: DataOptions, target: Target | None) -> tuple[Rows | None, list[Mistake]]:

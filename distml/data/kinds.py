@@ -5,6 +5,7 @@ A kind is decided once, on the table that is learnt from, and holds for every ta
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from itertools import compress
 
@@ -33,6 +34,9 @@ _LOOK = 1000  # distinct texts looked at first; most columns need no more
 _FEW = 50  # so many distinct texts are categories whatever the table's size
 _FEW_SHARE = 0.1  # and so many of the rows
 _LONG = 50  # mean characters from which texts that hardly recur are free text, however few there are
+_WORD = re.compile(r"\w\w+")
+_LEAST_WORDS = 3  # a cell of free text, on average
+_RECURRING = 0.5  # share of its words that stand in other cells, too
 _LARGEST = float(np.finfo(np.float32).max)  # prepared arrays are float32
 
 
@@ -64,6 +68,20 @@ def apply_kinds(frame: pd.DataFrame, kinds: Mapping[str, Kind]) -> pd.DataFrame:
     columns = {name: _apply(frame[name], kind) for name, kind in kinds.items()}
     series = {name: pd.Series(cells, index=frame.index, dtype=cells.dtype) for name, cells in columns.items()}
     return pd.DataFrame(series, index=frame.index)
+
+
+def is_free_text(column: pd.Series) -> bool:
+    """Whether a text column's words can tell something: several a cell, most of them met again in others.
+
+    column: its kind applied. Names, codes and addresses of pages are texts, but of few words or of words of their own.
+    """
+    texts = column.dropna().unique()
+    texts = texts[:: max(1, len(texts) // _LOOK)]
+    words = [frozenset(_WORD.findall(text.lower())) for text in texts]
+    count = Counter(word for cell in words for word in cell)
+    total = sum(count.values())
+    again = sum(times for times in count.values() if times > 1)
+    return total >= _LEAST_WORDS * len(texts) and again >= _RECURRING * total > 0
 
 
 def unreadable(raw: pd.Series, applied: pd.Series) -> pd.Series:

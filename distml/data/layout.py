@@ -16,7 +16,7 @@ _CATEGORIES = 100  # nor has one beyond the commonest so many
 class Layout:
     """What the prepared columns are named after; statistics of the rows (means, quantiles) are no part of it.
 
-    kinds: column -> kind, in the table's order, without text columns
+    kinds: column -> kind, in the table's order
     categories: categorical column -> its categories, without rare ones
     incomplete: columns that have missing cells
     """

@@ -16,14 +16,14 @@ class DataOptions:
     """Which table, what to learn from it, and how it is split."""
 
     source: Path
-    target: str
+    target: str | None = None  # None: clustering, projection
     positive: bool | int | float | str | None = None  # the class whose probability is the score
     drop: tuple[str, ...] = ()
     kinds: Mapping[str, str] = field(default_factory=dict)  # column -> Kind, over what is inferred
     group: str | None = None  # no group stands on both sides of a split
     time: str | None = None  # splits follow the order of time
-    task: Task | None = None  # None: inferred from the target
+    task: Task | None = None  # None: inferred from the target; without one it must be named
     test: float = 0.2  # share of the rows held out
-    folds: int = 5  # 1: one validation part instead of cross-validation
-    validation: float = 0.2  # its share of the training rows
+    folds: int = 5  # 1: one validation part instead of cross-validation; without a target, resamples of the table
+    validation: float = 0.2  # its share of the training rows; without a target, the share each resample leaves out
     seed: int = 0

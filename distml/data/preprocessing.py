@@ -13,6 +13,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, QuantileTr
 from distml.data.encoders import CategoryCodes, DateFeatures
 from distml.data.landmarks import LandmarkDistances
 from distml.data.layout import Layout
+from distml.data.text import TextFeatures
 from distml.data.variant import Variant, variant_from
 
 __all__ = ["Variant", "cardinalities", "make_preprocessor", "variant_from"]
@@ -29,10 +30,12 @@ def make_preprocessor(layout: Layout, variant: Variant, seed: int) -> Pipeline:
     has zeros. Ordinal codes stand in the last features: 0 for a missing, rare or unseen category, else 1 and up.
 
     Raises:
-        ValueError: pca above the number of columns, or pca or landmarks where all columns are codes.
+        ValueError: no column is left, pca above the number of columns, or pca or landmarks where all are codes.
     """
     codes = layout.of("categorical") if variant.categorical == "ordinal" else []
-    others = [name for name in layout.kinds if name not in codes]
+    others = [name for name in layout.kinds if name not in codes and _is_used(layout, variant, name)]
+    if not codes and not others:
+        raise ValueError(f"all columns are text, and text: {variant.text} leaves them out")
     _check(layout, variant, others)
     steps: Steps = [("columns", ColumnTransformer(_columns(layout, variant, seed)))]
     if variant.pca is not None:
@@ -55,8 +58,10 @@ def cardinalities(preprocessor: Pipeline) -> tuple[int, ...]:
 
 def _check(layout: Layout, variant: Variant, others: list[str]) -> None:
     width = len(others) + 2 * len(layout.of("date"))
+    if variant.text != "none":
+        width += len(layout.of("text")) * (variant.text_dimensions - 1)
     if variant.missing == "indicator":
-        width += len(_incomplete(layout))
+        width += len(_incomplete(layout, variant))
     for name in layout.of("categorical"):
         if name in others:
             width += len(layout.categories[name]) - 1 + (name in layout.incomplete)
@@ -73,16 +78,23 @@ def _columns(layout: Layout, variant: Variant, seed: int) -> list[tuple[str, Any
         ("date", _numbers(variant, seed, ("features", DateFeatures())), layout.of("date")),
         ("boolean", SimpleImputer(strategy="most_frequent", keep_empty_features=True), layout.of("boolean")),
     ]
+    if variant.text != "none":
+        parts.append(("text", TextFeatures(variant.text, variant.text_dimensions, seed), layout.of("text")))
     if variant.missing == "indicator":
-        parts.append(("missing", FunctionTransformer(pd.isna), _incomplete(layout)))
+        parts.append(("missing", FunctionTransformer(pd.isna), _incomplete(layout, variant)))
     if variant.categorical == "one-hot":
         parts.append(("categorical", _one_hot(layout), layout.of("categorical")))
     return [part for part in parts if part[2]]
 
 
-def _incomplete(layout: Layout) -> list[str]:
+def _is_used(layout: Layout, variant: Variant, name: str) -> bool:
+    return layout.kinds[name] != "text" or variant.text != "none"
+
+
+def _incomplete(layout: Layout, variant: Variant) -> list[str]:
     """Columns that a missing indicator is for; categories say so themselves."""
-    return [name for name in layout.of("numeric", "date", "boolean") if name in layout.incomplete]
+    told = layout.of("numeric", "date", "boolean", "text")
+    return [name for name in told if name in layout.incomplete and _is_used(layout, variant, name)]
 
 
 def _numbers(variant: Variant, seed: int, *before: tuple[str, Any]) -> Pipeline:

@@ -21,6 +21,7 @@ from distml.errors import Mistake, MistakesError
 Fold = tuple[np.ndarray, np.ndarray]  # (training rows, validation rows): int64 places in the whole table
 
 _NAMED = 8  # classes named in a message
+_LEAST_RESAMPLED = 10
 _PARTS = 20  # a share of the groups is some of at most so many parts
 _STRATIFIED_GROUPS = 500  # StratifiedGroupKFold takes 40 us a group and fold; more groups than this even out anyway
 
@@ -64,6 +65,24 @@ def split_rows(rows: Rows, names: Sequence[str], *, test: float, folds: int, val
     splits = Splits(train, holdout, make_folds(rows, train, folds=folds, validation=validation, seed=seed))
     _refuse(_lacking(rows, names, splits))
     return splits
+
+
+def resample_rows(rows: int, *, resamples: int, left_out: float, seed: int) -> Splits:
+    """Resamples in the place of folds, for tasks without a target: nothing is held out, as nothing is predicted.
+
+    Each is a draw of the rows without replacement (a row that stood there twice would look like a cluster), and is
+    learnt from and described at once: its training rows are its validation rows (Ben-Hur et al., 2002).
+
+    Raises:
+        MistakesError: too few rows.
+    """
+    size = round((1 - left_out) * rows)
+    if size < _LEAST_RESAMPLED:
+        what = f"{size} of the {rows} rows are too few for a resample; it takes at least {_LEAST_RESAMPLED}"
+        _refuse([Mistake("split.validation", what)])
+    random = np.random.default_rng(seed)
+    drawn = [np.sort(random.permutation(rows)[:size]) for _ in range(resamples)]
+    return Splits(np.arange(rows), np.arange(0), tuple((some, some) for some in drawn))
 
 
 def split_holdout(rows: Rows, *, test: float, seed: int) -> Fold:

@@ -5,7 +5,8 @@ from typing import Literal
 
 import numpy as np
 
-Task = Literal["classification", "regression"]
+Task = Literal["classification", "regression", "clustering", "projection"]
+WITHOUT_TARGET: frozenset[Task] = frozenset({"clustering", "projection"})
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class Outline:
     task: Task
     features: int  # columns of the prepared matrix
     cardinalities: tuple[int, ...] = ()  # the last columns hold integer codes below these
-    classes: int = 2  # 0 for regression
+    classes: int = 2  # 0 for all but classification
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,8 @@ class FoldArrays:
     """One fold under one preprocessing variant, fitted on that fold's training rows only.
 
     x_*: float32 (rows, features), C-contiguous; the last len(cardinalities) columns hold category codes.
-    y_*: int64 class codes or float32 values, (rows,).
-    train_rows, valid_rows: int64, the rows' places in the whole table.
+    y_*: int64 class codes or float32 values, (rows,); zeros where the task has no target.
+    train_rows, valid_rows: int64, the rows' places in the whole table; the same rows where the task has no target.
     """
 
     x_train: np.ndarray

@@ -9,11 +9,13 @@ from distml.errors import did_you_mean
 Numeric = Literal["standard", "quantile", "none"]
 Categorical = Literal["one-hot", "ordinal"]
 Missing = Literal["indicator", "none"]
+Text = Literal["words", "bigrams", "characters", "none"]
 
 _WORDS: Mapping[str, tuple[str, ...]] = {
     "numeric": get_args(Numeric),
     "categorical": get_args(Categorical),
     "missing": get_args(Missing),
+    "text": get_args(Text),
 }
 
 
@@ -23,9 +25,11 @@ class Variant:
 
     numeric: mean 0 and variance 1; by quantiles to a normal distribution; or as they are
     categorical: a column of 0 and 1 for each category; or one column of integer codes, the matrix's last columns
-    missing: a column of 0 and 1 for each numeric, boolean or date column with missing cells; or none
+    missing: a column of 0 and 1 for each column with missing cells that is not categorical; or none
     pca: that many principal components in the place of the columns
     landmarks: that many more columns, the distances to landmark rows (after pca, where both are given)
+    text: TF-IDF of words, of words and pairs of neighbours, or of runs of characters; or without text columns
+    text_dimensions: that many columns for each text column
 
     With ordinal codes, pca and landmarks see all columns but the codes, which have no distances.
     """
@@ -35,6 +39,8 @@ class Variant:
     missing: Missing = "none"
     pca: int | None = None
     landmarks: int | None = None
+    text: Text = "none"
+    text_dimensions: int = 64
 
 
 def variant_from(choices: Mapping[str, Any]) -> Variant:
@@ -51,6 +57,8 @@ def variant_from(choices: Mapping[str, Any]) -> Variant:
             if value not in _WORDS[key]:
                 hint = did_you_mean(str(value), _WORDS[key])
                 raise ValueError(f"{key} {value!r} is none of {', '.join(_WORDS[key])}.{hint}")
-        elif value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        elif isinstance(value, bool) or not isinstance(value, int | None) or (value is not None and value < 1):
             raise ValueError(f"{key} {value!r} is not a whole number above 0 (null: leave it out)")
+        elif value is None and key == "text_dimensions":
+            raise ValueError("text_dimensions has to be a whole number; to leave texts out, text: none")
     return Variant(**choices)

@@ -100,12 +100,15 @@ def start(daemon: Daemon) -> psutil.Process:
         done = _run(daemon, daemon.arguments)
         if done.returncode:
             raise DistmlError(f"--mps: {CONTROL} does not start: {_last_line(done.stderr or done.stdout)}; {_WITHOUT}")
-        _ask(daemon, f"start_server -uid {os.getuid()}")
         latest = time.monotonic() + _SERVER_SECONDS
+        asked = False
         while (process := daemon.process) is None or not _ask(daemon, "get_server_list").split():
-            if time.monotonic() > latest or process is None or _refused(daemon):
+            if process is not None and not asked:
+                _ask(daemon, f"start_server -uid {os.getuid()}")
+                asked = True
+            if time.monotonic() > latest or _refused(daemon):
                 raise DistmlError(f"--mps: the driver starts no MPS server: {_last_line(_refused(daemon))}; {_WITHOUT}")
-            time.sleep(0.2)
+            time.sleep(0.1)
         return process
     except BaseException:
         stop(daemon)
@@ -150,12 +153,16 @@ def _ask(daemon: Daemon, command: str) -> str:
 
 def _run(daemon: Daemon, command: tuple[str, ...], said: str = "") -> "subprocess.CompletedProcess[str]":
     environment: Mapping[str, str] = {**os.environ, **daemon.environment}
-    try:
-        return subprocess.run(
-            command, input=said, env=environment, capture_output=True, text=True, timeout=_ANSWER_SECONDS
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return subprocess.CompletedProcess(command, 1, "", f"{type(error).__name__}: {error}")
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:  # a daemon may keep a pipe open
+        try:
+            done = subprocess.run(
+                command, input=said, env=environment, stdout=out, stderr=err, text=True, timeout=_ANSWER_SECONDS
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return subprocess.CompletedProcess(command, 1, "", f"{type(error).__name__}: {error}")
+        out.seek(0)
+        err.seek(0)
+        return subprocess.CompletedProcess(command, done.returncode, out.read(), err.read())
 
 
 def _read(file: Path) -> str:

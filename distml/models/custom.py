@@ -111,7 +111,9 @@ def _engine(kind: type, import_path: str) -> Literal["estimator", "network"]:
     """Told by the names of the bases, so that scikit-learn users do not import torch."""
     if any(base.__name__ == "LightningModule" for base in kind.__mro__):
         return "network"
-    lacks = [method for method in ("fit", "predict", "get_params", "set_params") if not hasattr(kind, method)]
+    lacks = [method for method in ("fit", "get_params", "set_params") if not hasattr(kind, method)]
+    if not any(hasattr(kind, method) for method in ("predict", "fit_predict", "fit_transform")):
+        lacks.append("predict (or fit_predict, to cluster; or fit_transform, to project)")
     if not lacks:
         return "estimator"
     what = "is neither a scikit-learn estimator nor a LightningModule"
@@ -119,11 +121,15 @@ def _engine(kind: type, import_path: str) -> Literal["estimator", "network"]:
 
 
 def _tasks(kind: type) -> frozenset[Task]:
+    if hasattr(kind, "fit_predict"):  # before predict_proba, which mixtures have, too
+        return frozenset({"clustering"})
     if hasattr(kind, "predict_proba"):
         return frozenset({"classification"})
     bases = {base.__name__ for base in kind.__mro__}
     if "RegressorMixin" in bases:
         return frozenset({"regression"})
+    if hasattr(kind, "fit_transform") and not hasattr(kind, "predict"):
+        return frozenset({"projection"})
     return frozenset({"classification", "regression"})
 
 

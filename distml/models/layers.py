@@ -14,6 +14,7 @@ from distml.models import losses
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU, "gelu": nn.GELU, "tanh": nn.Tanh}
 NORMALISATIONS: dict[str, type[nn.Module] | None] = {"none": None, "layer": nn.LayerNorm, "batch": nn.BatchNorm1d}
 OPTIMISERS = ("adamw", "adam", "sgd")
+GAMMAS = {"cross-entropy": 0.0, "focal": 2.0, "complement": -1.0}  # of each loss, as its authors advise
 SCHEDULES = ("constant", "cosine", "linear")
 
 
@@ -32,6 +33,8 @@ class ScoringLayers(nn.Module):
         momentum: of sgd; betas: of adam and adamw.
         schedule: the learning rate's shape over the whole training, after the warm-up: constant, or down to 0.
         warmup: share of all steps during which the rate rises linearly from 0.
+        loss: of a classification: cross-entropy, focal, or complement cross-entropy (see losses.py).
+        gamma: of the focal loss (2 by default) or of complement cross-entropy (-1 by default).
         gradient_clip_val: largest gradient norm, 0 for no limit.
         epochs, batch_size: read by whoever trains the network.
     """
@@ -61,6 +64,8 @@ class ScoringLayers(nn.Module):
         warmup: float = 0.0,
         class_weight: Literal["none", "balanced"] | float = "none",
         label_smoothing: float = 0.0,
+        loss: Literal["cross-entropy", "focal", "complement"] = "cross-entropy",
+        gamma: float | None = None,
         gradient_clip_val: float = 0.0,
         epochs: int = 10,
         batch_size: int = 256,
@@ -72,6 +77,10 @@ class ScoringLayers(nn.Module):
         }  # fmt: skip
         self.task = task
         self.label_smoothing = label_smoothing
+        self.loss = loss
+        self.gamma = float(GAMMAS[loss] if gamma is None else gamma)
+        if loss == "focal" and self.gamma < 0:
+            raise ValueError(f"gamma {gamma!r} is below 0, which the focal loss does not take")
         self.gradient_clip_val = gradient_clip_val
         self.embeddings = nn.ModuleList(nn.Embedding(count, embedding_width(count)) for count in cardinalities)
         width = features - len(cardinalities) + sum(embedding_width(count) for count in cardinalities)
@@ -128,8 +137,14 @@ class ScoringLayers(nn.Module):
         output = self(x)
         if self.task == "regression":
             return losses.squared(output, y, self.target_mean, self.target_scale)
-        loss = losses.multiclass if output.ndim == x.ndim else losses.binary
-        return loss(output, y, self.class_weights, self.label_smoothing)
+        several = output.ndim == x.ndim
+        if self.loss == "focal":
+            focal = losses.focal if several else losses.focal_binary
+            return focal(output, y, self.class_weights, self.label_smoothing, self.gamma)
+        if self.loss == "complement" and several:
+            return losses.complement(output, y, self.class_weights, self.label_smoothing, self.gamma)
+        plain = losses.multiclass if several else losses.binary
+        return plain(output, y, self.class_weights, self.label_smoothing)
 
     def configure_optimizers(self) -> Any:
         rule, lr, decay = self.settings["optimiser"], self.settings["lr"], self.settings["weight_decay"]

@@ -6,11 +6,15 @@ scikit-learn is imported by the metrics that need it: a cohort of networks that 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from distml.data.task import Task
+from distml.data.task import WITHOUT_TARGET, Task
 from distml.errors import did_you_mean
+
+if TYPE_CHECKING:
+    from distml.models.unsupervised import Described
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,10 @@ def find_metric(name: str, task: Task) -> Metric:
     known = metric_names(task)
     if name not in known:
         raise ValueError(f"no metric {name!r} for {task}.{did_you_mean(name, known)} There are: {', '.join(known)}")
+    if task in WITHOUT_TARGET:
+        from distml.models.unsupervised import LOWER_IS_BETTER
+
+        return Metric(name, greater_is_better=name not in LOWER_IS_BETTER)
     from distml.models.scorers import scorer_names
 
     return Metric(name, greater_is_better=name in _DIRECT_GREATER or name in scorer_names())
@@ -40,6 +48,10 @@ def find_metric(name: str, task: Task) -> Metric:
 
 def metric_names(task: Task) -> list[str]:
     """All metrics for a task, sorted; those for several labels a row ('f1_samples') fit none."""
+    if task in WITHOUT_TARGET:
+        from distml.models.unsupervised import NAMES
+
+        return sorted(NAMES[task])
     from distml.models.scorers import scorer_names, suits
 
     scorers = [name for name in scorer_names() if not name.endswith("_samples") and suits(name, task)]
@@ -63,7 +75,8 @@ class Evaluator:
     def __call__(self, y: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
         """Score one model on one fold.
 
-        y: (rows,) class codes or values. prediction: (rows, classes) probabilities, or (rows,) values.
+        y: (rows,) class codes or values. prediction: (rows, classes) probabilities, or (rows,) values. Without a target
+        y is (rows, features), what was clustered or projected, and prediction the clusters or coordinates.
         A score that is not defined because a class is missing from `y`, or all rows are, is nan. So is a reported one
         that does not take these values (a logarithm of a negative prediction); of the sweep's metric that is an error.
 
@@ -72,10 +85,17 @@ class Evaluator:
         """
         if not len(y):
             return dict.fromkeys(self.names, float("nan"))
-        scored = _Scored(y, prediction, self.classes)
+        scored = self._opened(y, prediction)
         return {name: self._score(scored, name) for name in self.names}
 
-    def _score(self, scored: "_Scored", name: str) -> float:
+    def _opened(self, y: np.ndarray, prediction: np.ndarray) -> "_Scored | Described":
+        if self.task not in WITHOUT_TARGET:
+            return _Scored(y, prediction, self.classes)
+        from distml.models.unsupervised import Described
+
+        return Described(y, prediction)
+
+    def _score(self, scored: "_Scored | Described", name: str) -> float:
         try:
             return scored.score(name)
         except ValueError:
@@ -85,7 +105,7 @@ class Evaluator:
 
     def _try_out(self) -> None:
         """Score a few made-up rows, so that 'f1' on three classes is known before anything trains."""
-        if self.task == "regression":
+        if self.task != "classification":
             return
         y = np.repeat(np.arange(self.classes), 2)
         even = np.full((len(y), self.classes), 1 / self.classes)

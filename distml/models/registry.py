@@ -22,8 +22,14 @@ _PLACES = {
     "gradient-boosting": "distml.models.boosting:GRADIENT_BOOSTING",
     "hist-gradient-boosting": "distml.models.boosting:HIST_GRADIENT_BOOSTING",
     "xgboost": "distml.models.xgb:XGBOOST",
+    "k-means": "distml.models.clusters:K_MEANS",
+    "gaussian-mixture": "distml.models.clusters:GAUSSIAN_MIXTURE",
+    "hierarchical": "distml.models.clusters:HIERARCHICAL",
+    "pca": "distml.models.projections:PCA",
+    "t-sne": "distml.models.projections:T_SNE",
+    "umap": "distml.models.umap_projection:UMAP",
 }
-_EXTRAS = frozenset({"xgboost"})  # families that a plain installation lacks, each an optional extra of its name
+_EXTRAS = frozenset({"xgboost", "umap"})  # families that a plain installation lacks, each an optional extra of its name
 
 
 def family_names() -> list[str]:

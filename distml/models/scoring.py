@@ -27,6 +27,8 @@ _DOMAINS = {
     "warmup": "the share of steps spent warming up, from 0 to 1",
     "class_weight": "none, balanced, or the positive class's weight, above 0",
     "label_smoothing": "from 0 up to, not including, 1",
+    "loss": "cross-entropy, focal or complement",
+    "gamma": "a number: of the focal loss at least 0, of complement cross-entropy -1 in its paper",
     "gradient_clip_val": "at least 0; 0 clips nothing",
     "epochs": "a whole number, at least 1",
     "batch_size": "a whole number, at least 1",
@@ -36,6 +38,7 @@ _WORDS = {
     "normalisation": ("none", "layer", "batch"),
     "optimiser": ("adamw", "adam", "sgd"),
     "schedule": ("constant", "cosine", "linear"),
+    "loss": ("cross-entropy", "focal", "complement"),
 }
 _BELOW_ONE = ("dropout", "momentum", "label_smoothing")
 
@@ -82,9 +85,13 @@ def _is_valid(name: str, value: Value) -> bool:
         return _is_count(value)
     if name == "class_weight" and value in ("none", "balanced"):
         return True
+    if name == "gamma" and value is None:
+        return True
     if not _is_number(value):
         return False
     assert isinstance(value, (int, float))
+    if name == "gamma":
+        return True
     if name in _BELOW_ONE:
         return 0 <= value < 1
     return value > 0 if name in ("lr", "class_weight") else 0 <= value <= (1 if name == "warmup" else float("inf"))
@@ -115,7 +122,7 @@ SCORING_NETWORK = Family(
     space=_SPACE,
     resource="epochs",
     parameters=frozenset(_DOMAINS),
-    structural=frozenset({"hidden", "activation", "normalisation", "optimiser", "batch_size"}),
+    structural=frozenset({"hidden", "activation", "normalisation", "optimiser", "loss", "batch_size"}),
     domains=_DOMAINS,
     check=check_network,
 )

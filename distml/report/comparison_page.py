@@ -122,12 +122,12 @@ def _summary(found: Comparison) -> Section:
     for place, (label, record) in enumerate(zip(found.labels, found.records, strict=True)):
         best = record.best("scoring-network")
         if best is not None and best.trials_per_hour is not None:
-            note = best.name
+            note = f"trials, by {best.name}"
             block = next((one for one in found.blocks if one.model == "scoring-network"), None)
             ratio = block.best[0].ratios[place] if block and block.best else None
             if ratio is not None:
                 note += f"; {ratio_text(ratio)} of {found.labels[found.baseline]}'s"
-            tiles.append((label, f"{rate(best.trials_per_hour.median)} trials/h", note))
+            tiles.append((label, f"{rate(best.trials_per_hour.median)} /h", note))
     marks = [
         Paragraph(f"Mind: {label}: {mark}")
         for label, record in zip(found.labels, found.records, strict=True) for mark in record.marks
@@ -281,7 +281,7 @@ def _facts(record: Measured) -> dict[str, str]:
 def _published(found: Comparison) -> Section:
     blocks: list[PageBlock] = []
     for one in found.published:
-        table = Table(one.label, ["what", "value", "on", "note"], published_rows(one), right=["value"])
+        table = Table(one.label, ["what", "value", "on", "note"], published_rows(one))
         blocks += [table, Paragraph(f"Source: {one.source}, {one.url}, read {one.read}.")]
     lead = "Others measured these, on other work: they are not comparable with the figures above, cell by cell."
     return Section("published", "Published elsewhere, not measured here", lead, blocks)

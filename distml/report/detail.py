@@ -117,6 +117,10 @@ def ended(sweep: LoadedSweep) -> list[RenderableType]:
         touched = _touched(record)
         title = f"holdout ({touched})" if rows is None else f"holdout ({rows:,} rows, {touched})"
         parts.append(Text(f"{title}   {winner.trial}: {_scores(sweep.holdout)}"))
+    elif winner:
+        parts.append(
+            Text("no holdout, as there is no target: scores are means over resamples of the rows, with their sd")
+        )
     if record.scorer:
         parts.append(Text(f"scorer on the same rows   {_members(record)}: {_scores(record.scorer)}"))
     parts += [Text(cause, style="red") for cause in _causes(sweep)]

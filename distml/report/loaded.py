@@ -108,6 +108,16 @@ class LoadedSweep:
 
         return make_report(self, sensitive)
 
+    def rows(self, trial: str | None = None) -> "pandas.DataFrame":
+        """What the winner, or the trial named, makes of each row: see `distml.sweep.rows.described_rows`."""
+        best = self.winner or self.best
+        named = trial or (best.trial if best else None)
+        if named is None:
+            raise DistmlError(f"{self.name} has no trial with a score yet")
+        from distml.sweep.rows import described_rows  # scikit-learn and Ray stand behind it
+
+        return described_rows(self.folder, named)
+
     def __repr__(self) -> str:
         return f"<sweep {self.name}: {len(self.record.trials):,} trials, {self.metric}, {self.folder.path}>"
 

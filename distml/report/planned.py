@@ -1,6 +1,6 @@
 """`distml plan`: the sweep file with all its defaults, what would run where, and for how long."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -19,6 +19,20 @@ def column_lines(kinds: Mapping[str, str]) -> list[str]:
     for name, kind in kinds.items():
         by_kind.setdefault(kind, []).append(str(name))
     return [f"{text.count(len(names), f'{kind} column')}: {', '.join(names)}" for kind, names in by_kind.items()]
+
+
+def text_lines(kinds: Mapping[str, str], preprocessing: Mapping[str, Sequence[Any]]) -> list[str]:
+    """What becomes of text columns; no line where there are none.
+
+    >>> text_lines({"note": "text"}, {"text": ["words", "none"], "text_dimensions": [64]})
+    ['text becomes 64 numbers a column, by TF-IDF of words; or none, left out']
+    """
+    if "text" not in kinds.values():
+        return []
+    terms = [terms for terms in preprocessing["text"] if terms != "none"]
+    sizes = " or ".join(map(str, preprocessing["text_dimensions"]))
+    ways = [f"{sizes} numbers a column, by TF-IDF of {' or '.join(terms)}"] if terms else []
+    return [f"text becomes {'; or '.join(ways + ['none, left out'] * ('none' in preprocessing['text']))}"]
 
 
 def plan_lines(resolved: Mapping[str, Any], warnings: tuple[str, ...], plan: Plan) -> list[str]:

@@ -33,10 +33,9 @@ def head(opening: Opening, width: int) -> list[str]:
     """The lines that say what is about to happen."""
     data = [
         opening.name,
-        f"{opening.rows:,} rows x {opening.columns:,} columns",
+        f"{opening.rows:,} rows x {text.count(opening.columns, 'column')}{_texts(opening)}",
         "" if opening.positive_share is None else f"{opening.positive_share:.1%} positive".replace("%", " %"),
-        f"{opening.metric}, {text.count(opening.folds, 'fold')}",
-        f"holdout {opening.holdout_rows:,} rows",
+        *text.splitting(opening.metric, opening.folds, opening.holdout_rows),
     ]
     minutes = "" if opening.minutes is None else f"at most {opening.minutes:g} min"
     trials = "" if opening.trials is None else text.count(opening.trials, "trial")
@@ -53,6 +52,10 @@ def head(opening: Opening, width: int) -> list[str]:
         *resumed,
         *(f"warning: {warning}" for warning in opening.warnings),
     ]
+
+
+def _texts(opening: Opening) -> str:
+    return f" ({opening.texts:,} of text)" if opening.texts else ""
 
 
 def states(counts: Mapping[TrialState, int], failures: Mapping[str, int]) -> list[str]:

@@ -69,6 +69,17 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
+def splitting(metric: str, folds: int, holdout_rows: int) -> list[str]:
+    """What compares trials, and what is kept back, as phrases.
+
+    >>> splitting("roc_auc", 5, 6000), splitting("silhouette", 5, 0)
+    (['roc_auc, 5 folds', 'holdout 6,000 rows'], ['silhouette, 5 resamples', 'no target, so no holdout'])
+    """
+    if holdout_rows:
+        return [f"{metric}, {count(folds, 'fold')}", f"holdout {holdout_rows:,} rows"]
+    return [f"{metric}, {count(folds, 'resample')}", "no target, so no holdout"]
+
+
 def parameter(value: Value) -> str:
     """A parameter's value, short.
 

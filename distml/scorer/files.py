@@ -48,6 +48,7 @@ class Member(_Part):
     cardinalities: tuple[int, ...]
     preprocessing: FileName
     model: FileName
+    onnx: FileName | None = None  # the model once more, for other programs: it takes the prepared matrix
 
 
 class Calibration(_Part):

@@ -1,13 +1,14 @@
 """Why a row has its score: SHAP values of the calibrated probability over the table's own columns."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from distml.data.kinds import apply_kinds
+from distml.data.options import Kind
 from distml.scorer.errors import ScorerError
 from distml.scorer.score import Scorer
 
@@ -15,11 +16,14 @@ ROWS = 32  # of the background: against their mean score a row is explained
 _SEED = 0
 
 
-def background_of(frame: pd.DataFrame, rows: int = ROWS, seed: int = _SEED) -> pd.DataFrame:
+def background_of(frame: pd.DataFrame, kinds: Mapping[str, Kind], rows: int = ROWS, seed: int = _SEED) -> pd.DataFrame:
     """Made-up rows with the columns' own distributions: each cell is drawn by itself, so that no row is a person's.
+
+    A text may tell of a person by itself: such cells are empty.
 
     frame: the training rows, their kinds applied.
     """
+    frame = frame.assign(**{name: "" for name in frame.columns if kinds[name] == "text"})
     generator = np.random.default_rng(seed)
     drawn = {name: frame[name].to_numpy()[generator.integers(len(frame), size=rows)] for name in frame.columns}
     return pd.DataFrame(drawn)

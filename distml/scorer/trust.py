@@ -9,6 +9,7 @@ ALLOWED = frozenset(
         "distml.data.encoders.CategoryCodes",
         "distml.data.encoders.DateFeatures",
         "distml.data.landmarks.LandmarkDistances",
+        "distml.data.text.TextFeatures",
         "functools.partial",  # of a function that has to stand in this list itself
         "numpy.ascontiguousarray",
         "numpy.dtype",

@@ -144,6 +144,7 @@ class Driver:
         self._watcher.opened(
             Opening(
                 name=spec.name, rows=len(dataset.frame), columns=dataset.frame.shape[1],
+                texts=len(dataset.layout.of("text")),
                 positive_share=float(dataset.y.mean()) if len(dataset.classes) == 2 else None,
                 metric=self._metric.name, folds=len(dataset.folds), holdout_rows=len(dataset.holdout),
                 trials=None if None in quotas else sum(quota or 0 for quota in quotas), minutes=spec.budget.minutes,
@@ -171,7 +172,8 @@ class Driver:
         params = self._search.record.trials[order.members[0].trial].params
         cpus = self._checked.spec.resources_of(order.family).cpu
         start = self._start(order, self._variants.ref(family, params), cpus, placement)
-        start = replace(start, predictions=self._folder.predictions.absolute())
+        if len(self._checked.dataset.holdout):
+            start = replace(start, predictions=self._folder.predictions.absolute())
         if family.engine != "network" or (order.family, placement.kind) in self._sized:
             return start
         self._sized.add((order.family, placement.kind))
@@ -270,7 +272,7 @@ class Driver:
         members = likely_members(self._search.record.trials.values(), metric.name, metric.greater_is_better)
         rows = len(checked.dataset.train)
         whole = ending_seconds(map(self._refit_seconds, members), int(self._session.cluster.cpus), rows)
-        self._ending = min(whole, SHARE * limit) if checked.spec.export else 0.0
+        self._ending = min(whole, SHARE * limit) if checked.spec.export and checked.dataset.target is not None else 0.0
         return self._ending
 
     def _refit_seconds(self, trial: TrialRecord) -> float:
@@ -344,6 +346,9 @@ class Driver:
         best = best_trial(search.record, self._metric.name, self._metric.greater_is_better)
         if best is None or best.trial == search.record.winner or self._stop == "interrupted":
             return None
+        if not len(self._checked.dataset.holdout):  # without a target there is nothing to hold out
+            self._crown(best.trial, {}, 0.0)
+            return None
         family = self._checked.families[best.family][0]
         params, choices = split_params(best.params)
         member = Member(best.trial, params, best.seed, (size_of(family, params),))
@@ -366,7 +371,10 @@ class Driver:
             why = result.failure.error if result.failure else "its loss is no longer a number"
             self._holdout_failure = f"{result.trial} {result.state} on all training rows: {why}"
             return
-        winner = {"event": "winner", "trial": result.trial, "holdout": dict(result.scores), "seconds": result.seconds}
+        self._crown(result.trial, result.scores, result.seconds)
+
+    def _crown(self, trial: str, holdout: Mapping[str, float], seconds: float) -> None:
+        winner = {"event": "winner", "trial": trial, "holdout": dict(holdout), "seconds": seconds}
         self._search.record.apply(winner)
         self._write([winner])
 

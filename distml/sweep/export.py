@@ -3,12 +3,11 @@
 import importlib.metadata
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,8 @@ from distml.data.dataset import Dataset
 from distml.data.table import file_sha256
 from distml.errors import DistmlError
 from distml.scorer.calibration import calibrated
-from distml.scorer.files import Calibration, Data, Manifest, Points, Threshold, columns_of
+from distml.scorer.files import Calibration, Data, Manifest, Member, Points, Threshold, columns_of
+from distml.scorer.onnx import check_installed
 from distml.scorer.opening import open_scorer
 from distml.scorer.reasons import background_of
 from distml.scorer.selection import as_evaluated
@@ -70,6 +70,7 @@ def export_scorer(
     *,
     single: bool = False,
     background: bool = True,
+    onnx: bool = False,
     checked: Checked | None = None,
     threads: int | None = None,
 ) -> Exported:
@@ -80,6 +81,7 @@ def export_scorer(
     output: the scorer's folder; by default runs/NAME/scorer
     trial: this one alone, instead of an ensemble; single: the sweep's best one alone
     background: whether made-up rows are stored, against which reasons are told
+    onnx: whether models are written as ONNX, too, where they convert and say the same
     checked: the sweep, where it was just checked
     threads: members trained at a time; by default as many as this process may use cores
 
@@ -87,19 +89,28 @@ def export_scorer(
         SweepHeldError: the sweep is running.
         DistmlError: no trial has a score, the table has changed since, a member fails on all rows, ...
     """
+    if onnx:
+        check_installed()
     seconds: dict[str, float] = {}
     threads = threads or len(os.sched_getaffinity(0))
     with folder.writer() as may_write, Journal(folder.journal, may_write) as journal:
         record = replay(journal.events)
         with _timed(seconds, "reading"):
             checked = checked or preflight(SweepSpec.from_mapping(record.spec or {}, folder.name))
+        if checked.dataset.target is None:
+            raise DistmlError(
+                f"{folder.name} has no target, so there is nothing to score by; see: distml rows {folder.name}"
+            )
         if checked.dataset.sha256 != record.openings[-1]["data_sha256"]:
             raise DistmlError(f"{checked.spec.data.source} has changed since {folder.name} was trained on it")
         with _timed(seconds, "choosing"):
             ensemble = choose_ensemble(folder, checked, record, trial, single)
         target = output or folder.path / "scorer"
         with new_folder(target) as made:
-            manifest = _write(checked, record, ensemble, made, threads, background, partial(_timed, seconds))
+            refit = Refit(checked, made, onnx)
+            with _timed(seconds, "training"):
+                members = refit.write_all(record.trials, ensemble.weights, threads)
+            manifest = _write(checked, record, ensemble, members, refit.notes, made, background)
             with _timed(seconds, "holdout"):
                 held = _raw_holdout(manifest, made, checked, threads)
             holdout = _evaluated(checked, calibrated(ensemble.calibration, held))
@@ -154,18 +165,16 @@ def _write(
     checked: Checked,
     record: SweepRecord,
     ensemble: Ensemble,
+    members: Sequence[Member],
+    notes: Sequence[str],
     made: Path,
-    threads: int,
     background: bool,
-    timed: Callable[[str], AbstractContextManager[None]],
 ) -> Manifest:
-    """Train the members and write the folder, all but the metrics."""
+    """Write the folder's description, beside the members' files; all but the metrics."""
     dataset = checked.dataset
-    refit = Refit(checked, made)
-    with timed("training"):
-        members = refit.write_all(record.trials, ensemble.weights, threads)
+    assert dataset.target is not None
     if background:
-        background_of(dataset.frame.iloc[dataset.train], seed=checked.spec.seed).to_parquet(
+        background_of(dataset.frame.iloc[dataset.train], dataset.kinds, seed=checked.spec.seed).to_parquet(
             made / _BACKGROUND, index=False
         )
     manifest = Manifest(
@@ -184,7 +193,7 @@ def _write(
         metrics={},
         sweep=_provenance(checked, record),
         versions=_versions(),
-        notes=tuple(dict.fromkeys(refit.notes)),
+        notes=tuple(dict.fromkeys(notes)),
         sha256={path.name: file_sha256(path) for path in sorted(made.iterdir())},
     )
     write_manifest(manifest, made)
@@ -208,7 +217,7 @@ def _evaluated(checked: Checked, prediction: np.ndarray) -> dict[str, float]:
 
 def _data(checked: Checked) -> Data:
     dataset, said = checked.dataset, checked.spec.data
-    apart = [dataset.target, *said.drop, *filter(None, [said.group, said.time])]
+    apart = [*filter(None, [dataset.target]), *said.drop, *filter(None, [said.group, said.time])]
     return Data(
         source=said.source.name,
         sha256=dataset.sha256,

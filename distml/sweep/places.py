@@ -205,6 +205,16 @@ class Places:
         found = next((found for wish in wishes if (found := self._find(wish)) is not None), None)
         return None if found is None else _kind(*found)
 
+    def waits_for(self, family: str, kind: str) -> bool:
+        """Whether the next cohort of a family that shall have a device to itself would find one of this class, were
+        it not for those who have a part of each."""
+        wish = self._wishes[family]
+        return wish.gpu == "auto" and any(
+            state.cpus >= wish.cpus and self._share(wish, state.node) is not None
+            for state in self._states
+            if state.node.devices is not None and state.node.devices.name == kind
+        )
+
     def take(self, cohort: str, family: str, structure: str = "") -> Placement | None:
         """Give a cohort its place; None where there is none now."""
         wish = self._wish(family, structure)

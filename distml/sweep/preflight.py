@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from distml.data.dataset import Dataset, load_dataset
-from distml.data.task import Outline, Task
+from distml.data.task import WITHOUT_TARGET, Outline, Task
 from distml.data.variant import variant_from
 from distml.errors import Mistake, MistakesError, did_you_mean
 from distml.models.custom import family_from_class
@@ -24,7 +24,12 @@ from distml.sweep.runs import RunFolder, check_writable, nearest_existing
 from distml.sweep.spec import SweepSpec
 from distml.training.structure import with_structure
 
-DEFAULT_METRICS: Mapping[Task, str] = {"classification": "roc_auc", "regression": "rmse"}
+DEFAULT_METRICS: Mapping[Task, str] = {
+    "classification": "roc_auc",
+    "regression": "rmse",
+    "clustering": "silhouette",
+    "projection": "trustworthiness",
+}
 LEAST_FREE_MIB = 100
 
 _Result = TypeVar("_Result")
@@ -65,6 +70,8 @@ def preflight(spec: SweepSpec, runs: Path | None = None) -> Checked:
     families = {name: _check_family(spec, name, tasks, mistakes) for name in spec.family_specs}
     _check_shares(spec, mistakes)
     _check_metrics(spec, tasks, mistakes)
+    if task in WITHOUT_TARGET:
+        _check_one_space(spec, task, mistakes)
     if runs is not None:
         _check_folder(RunFolder(runs, spec.name).path, mistakes)
     if dataset is not None:
@@ -84,11 +91,12 @@ def preflight(spec: SweepSpec, runs: Path | None = None) -> Checked:
     }
     if mistakes or evaluator is None:
         raise MistakesError(spec.subject, mistakes)
+    choices = spec.preprocessing.space(dataset.kinds.values())
     spaces = {name: _whole_space(spec, name, family, dataset.task) for name, family in known.items()}
     return Checked(
         spec=_completed(spec, dataset.task, metric.name, spaces),
         dataset=dataset,
-        families={name: (family, {**spaces[name], **spec.preprocessing.space}) for name, family in known.items()},
+        families={name: (family, {**spaces[name], **choices}) for name, family in known.items()},
         metric=metric,
         evaluator=evaluator,
         warnings=(*dataset.warnings, *_idle_families(spec)),
@@ -197,9 +205,12 @@ def _check_batches(spec: SweepSpec, dataset: Dataset, mistakes: list[Mistake]) -
 
 
 def _check_preprocessing(spec: SweepSpec, dataset: Dataset, mistakes: list[Mistake]) -> None:
-    """pca and landmarks depend on what the other choices make of the columns, so each pair of those is tried."""
+    """What is left, pca and landmarks depend on what the other choices make of the columns: each set is tried."""
     asked = spec.preprocessing
     sizes = [("pca", size) for size in asked.pca if size] + [("landmarks", size) for size in asked.landmarks if size]
+    if set(dataset.kinds.values()) == {"text"} and "none" in asked.text:
+        mistakes.append(Mistake("preprocessing.text", "none leaves no column to learn from: all are text"))
+        return
     if not sizes:
         return
     from distml.data.preprocessing import make_preprocessor  # imports much of scikit-learn, mostly needed later
@@ -208,12 +219,24 @@ def _check_preprocessing(spec: SweepSpec, dataset: Dataset, mistakes: list[Mista
     found: list[Mistake] = []
     for name, size in sizes:
         where = f"preprocessing.{name}"
-        for categorical, missing in itertools.product(asked.categorical, asked.missing):
-            variant = variant_from({"categorical": categorical, "missing": missing, name: size})
+        for given in itertools.product(asked.categorical, asked.missing, asked.text, asked.text_dimensions):
+            others = dict(zip(("categorical", "missing", "text", "text_dimensions"), given, strict=True))
+            variant = variant_from({**others, name: size})
             _collect(found, partial(make_preprocessor, dataset.layout, variant, spec.seed), where)
         if name == "pca" and size > rows:
             found.append(Mistake(where, f"pca {size} is above {rows:,}, the number of rows a fold trains on"))
     mistakes += dict.fromkeys(found)
+
+
+def _check_one_space(spec: SweepSpec, task: Task, mistakes: list[Mistake]) -> None:
+    """Without a target scores are distances between prepared rows: those of other rows, or of codes, do not compare."""
+    for name in type(spec.preprocessing).model_fields:
+        if len(getattr(spec.preprocessing, name)) > 1:
+            what = f"scores of a {task} compare within one preparation of the rows; give one value, not a list"
+            mistakes.append(Mistake(f"preprocessing.{name}", what))
+    if "ordinal" in spec.preprocessing.categorical:
+        what = f"ordinal codes have no distances, which {task} needs; use one-hot"
+        mistakes.append(Mistake("preprocessing.categorical", what))
 
 
 def _largest(domain: Domain) -> float:

@@ -13,7 +13,7 @@ class Opening:
 
     name: str
     rows: int
-    columns: int  # without the target and what the sweep file drops
+    columns: int  # without the target and what is left out
     positive_share: float | None  # in [0, 1]; None where there is no one positive class
     metric: str
     folds: int
@@ -23,6 +23,7 @@ class Opening:
     search: str  # 'tpe + asha'
     place: str  # 'local Ray, 2 CPUs, no GPU'
     dashboard: str | None  # address of the Ray dashboard
+    texts: int = 0  # how many of the columns hold free text
     resumed: int = 0  # ended trials found in the journal
     warnings: tuple[str, ...] = ()
 

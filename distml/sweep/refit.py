@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from distml.data.task import FoldArrays, Outline
 from distml.data.variant import Variant, variant_from
 from distml.errors import DistmlError
 from distml.scorer.files import Member
+from distml.scorer.onnx import write_onnx
 from distml.scorer.storage import write_object
 from distml.scorer.writing import write_model
 from distml.sweep.params import split_params
@@ -34,9 +36,11 @@ _HOLDS_ROWS = {
 class Refit:
     """Trains members; those of one preprocessing variant share its arrays and its file."""
 
-    def __init__(self, checked: Checked, folder: Path) -> None:
-        self._checked, self._folder = checked, folder
-        self._variants: dict[Variant, tuple[str, FoldArrays]] = {}
+    def __init__(self, checked: Checked, folder: Path, onnx: bool = False) -> None:
+        """onnx: write models as ONNX, too, those that convert."""
+        self._checked, self._folder, self._onnx = checked, folder, onnx
+        self._converting = Lock()  # converters keep settings for all threads
+        self._variants: dict[Variant, tuple[str, FoldArrays, Pipeline]] = {}
         self.notes: list[str] = []
 
     def write_all(self, trials: Mapping[str, TrialRecord], weights: Mapping[str, float], threads: int) -> list[Member]:
@@ -61,7 +65,7 @@ class Refit:
         family = self._checked.families[name][0]
         params, choices = split_params(trial.params)
         variant = variant_from(choices)
-        preprocessing, whole = self._prepared(variant)
+        preprocessing, whole, preprocessor = self._prepared(variant)
         dataset = self._checked.dataset
         outline = Outline(dataset.task, whole.x_train.shape[1], whole.cardinalities, len(dataset.classes))
         assignment = cohort.Assignment(family, outline, (), self._checked.evaluator, whole)
@@ -74,14 +78,23 @@ class Refit:
             first = f"{type(error).__name__}: {error}".splitlines()[0]
             raise DistmlError(f"{trial.trial} could not be trained on all rows: {first}") from error
         self._note(trial, variant, preprocessing)
+        file = write_model(model, family.engine, name, trial.trial, self._folder)
+        onnx = None
+        if self._onnx:
+            held = preprocessor.transform(dataset.frame.iloc[dataset.holdout])
+            with self._converting:
+                why = write_onnx(model, family.engine, outline, held, self._folder / f"{trial.trial}.onnx")
+            onnx = f"{trial.trial}.onnx" if why is None else None
+            if why is not None:
+                self.notes.append(f"no ONNX of {trial.trial} ({name}): {why}")
         return Member(
             trial=trial.trial, weight=weight, family=name, own_class=self._checked.spec.family_specs[name].class_,
             params=_plain(params), seed=trial.seed, variant=asdict(variant),
             features=outline.features, cardinalities=outline.cardinalities, preprocessing=preprocessing,
-            model=write_model(model, family.engine, name, trial.trial, self._folder),
+            model=file, onnx=onnx,
         )  # fmt: skip
 
-    def _prepared(self, variant: Variant) -> tuple[str, FoldArrays]:
+    def _prepared(self, variant: Variant) -> tuple[str, FoldArrays, Pipeline]:
         if variant not in self._variants:
             dataset = self._checked.dataset
             preprocessor: Pipeline = fit_preprocessor(dataset, variant, self._checked.spec.seed)
@@ -92,7 +105,7 @@ class Refit:
             y = y if dataset.task == "classification" else y.astype(np.float32)
             none = slice(0, 0)
             whole = FoldArrays(x, y, x[none], y[none], dataset.train, dataset.train[none], cardinalities(preprocessor))
-            self._variants[variant] = name, whole
+            self._variants[variant] = name, whole, preprocessor
         return self._variants[variant]
 
     def _note(self, trial: TrialRecord, variant: Variant, preprocessing: str) -> None:

@@ -9,7 +9,7 @@ from distml.sweep.params import split_params
 from distml.sweep.parts import rungs_of
 from distml.sweep.preflight import Checked, preflight
 from distml.sweep.provenance import changes, code_of, versions
-from distml.sweep.records import TrialRecord, replay
+from distml.sweep.records import SweepRecord, TrialRecord, replay
 from distml.sweep.runs import RunFolder
 from distml.sweep.spec import SweepSpec
 from distml.sweep.variants import prepared, scores_out_of_bag
@@ -39,18 +39,12 @@ def rerun_trial(folder: RunFolder, trial: str) -> Rerun:
     Raises:
         DistmlError: no such trial, one without a score, or a table that is not the one it was trained on.
     """
-    record = replay(read(folder.journal))
-    if trial not in record.trials:
-        raise DistmlError(f"no trial {trial!r} in {folder.name}.{did_you_mean(trial, record.trials)}")
-    found = record.trials[trial]
-    checked = preflight(SweepSpec.from_mapping(record.spec or {}, folder.name))
+    record, found, checked = recorded_trial(folder, trial)
     recorded = found.score(checked.metric.name)
     if recorded is None:
         raise DistmlError(
             f"{trial} {found.state}: it has no score to compare with; see distml show {folder.name} {trial}"
         )
-    if checked.dataset.sha256 != record.openings[-1]["data_sha256"]:
-        raise DistmlError(f"{checked.spec.data.source} has changed since {trial} was trained on it")
     result = _train_again(checked, found)
     if result.failure is not None:
         raise DistmlError(f"{trial} failed this time: {result.failure.error}")
@@ -59,6 +53,22 @@ def rerun_trial(folder: RunFolder, trial: str) -> Rerun:
     now = {"versions": versions(), "code": code_of({name: family for name, (family, _) in checked.families.items()})}
     changed = tuple(changes(record.openings[-1], now))
     return Rerun(trial, checked.metric.name, result.resource, recorded, result.scores[checked.metric.name], changed)
+
+
+def recorded_trial(folder: RunFolder, trial: str) -> tuple[SweepRecord, TrialRecord, Checked]:
+    """A trial as the journal has it, and its sweep, ready to train it once more.
+
+    Raises:
+        DistmlError: no such trial, or a table that is not the one it was trained on.
+    """
+    record = replay(read(folder.journal))
+    if trial not in record.trials:
+        raise DistmlError(f"no trial {trial!r} in {folder.name}.{did_you_mean(trial, record.trials)}")
+    found = record.trials[trial]
+    checked = preflight(SweepSpec.from_mapping(record.spec or {}, folder.name))
+    if checked.dataset.sha256 != record.openings[-1]["data_sha256"]:
+        raise DistmlError(f"{checked.spec.data.source} has changed since {trial} was trained on it")
+    return record, found, checked
 
 
 def _train_again(checked: Checked, trial: TrialRecord) -> RungResult:

@@ -130,8 +130,15 @@ class _Running:
 KindFor = Callable[[str, str | None], str | None]
 
 
+WaitsFor = Callable[[str, str], bool]
+
+
 def _anywhere(family: str, structure: str | None) -> str:
     return ""
+
+
+def _for_nothing(family: str, kind: str) -> bool:
+    return False
 
 
 class Search:
@@ -198,15 +205,18 @@ class Search:
         self._closing = True
         self._finishing = let_running_finish
 
-    def next_cohort(self, now: float, kind_for: KindFor = _anywhere) -> CohortOrder | None:
+    def next_cohort(
+        self, now: float, kind_for: KindFor = _anywhere, waits_for: WaitsFor = _for_nothing
+    ) -> CohortOrder | None:
         """What a free slot should train, or None when nothing is to be started now.
 
         kind_for: family, structure -> the kind of slot that the next such cohort would get; None: none is free.
             Structure None: whichever of the family finds a slot.
+        waits_for: family, kind -> whether it would find one of this kind if others left it all of a device.
         """
         if self._closing:
             return None
-        order = self._next_resumable(kind_for) or self._new_cohort(now, kind_for)
+        order = self._next_resumable(kind_for) or self._new_cohort(now, kind_for, waits_for)
         if order is not None:
             names = [member.trial for member in order.members]
             kind = kind_for(order.family, order.structure) or ""
@@ -365,12 +375,17 @@ class Search:
                 return order
         return None
 
-    def _new_cohort(self, now: float, kind_for: KindFor) -> CohortOrder | None:
-        for family in sorted(self._families.values(), key=lambda f: f.used(now)):
+    def _new_cohort(self, now: float, kind_for: KindFor, waits_for: WaitsFor) -> CohortOrder | None:
+        behind: list[_Family] = []  # those that have had less and find no slot
+        for family in sorted((f for f in self._families.values() if f.has_work), key=lambda f: f.used(now)):
             name = family.plan.name
-            kind = kind_for(name, None) if family.has_work else None
+            kind = kind_for(name, None)
             if kind is None:
+                behind.append(family)
                 continue
+            if any(other.used(now) + TURN_SECONDS < family.used(now) and waits_for(other.plan.name, kind)
+                   for other in behind):  # fmt: skip
+                continue  # small slots would be given out again and again, and a whole device never be free
             size = self._fair_size(family, kind)
             waiting = family.waiting
             events: list[Event] = []

@@ -1,6 +1,6 @@
 """The sweep file as typed objects: what a sweep is, checked as far as the file alone allows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -19,16 +19,20 @@ from pydantic import (
 
 from distml.data.options import DataOptions, Kind
 from distml.data.task import Task
-from distml.data.variant import Categorical, Missing, Numeric
+from distml.data.variant import Categorical, Missing, Numeric, Text
 from distml.errors import MistakesError
 from distml.models.registry import family_names
 from distml.models.space import Choice, Domain, Fixed
 from distml.sweep.loading import read_mapping
 from distml.sweep.mistakes import mistakes_of
 from distml.sweep.overrides import apply_overrides
-from distml.sweep.values import Gpu, Hyperparameter, ImportPath, Name, Names, Scalar, Searched, Size
+from distml.sweep.values import Count, Gpu, Hyperparameter, ImportPath, Name, Names, Scalar, Searched, Size
 
 DEFAULT_FAMILIES = ("scoring-network", "random-forest", "hist-gradient-boosting")
+_FAMILIES_WITHOUT_TARGET = {
+    "clustering": ("k-means", "gaussian-mixture", "hierarchical"),
+    "projection": ("pca", "t-sne"),
+}
 
 
 class _Part(BaseModel):
@@ -43,7 +47,7 @@ class Data(_Part):
     source: Annotated[Path, Field(strict=False)] = Field(
         description="the table: CSV, TSV, JSON lines or Parquet, gzip or not; relative to the sweep file"
     )
-    target: str = Field(description="the column to predict")
+    target: str | None = Field(default=None, description="the column to predict; none for clustering and projection")
     positive: Scalar | None = Field(default=None, description="the class whose probability is the score")
     drop: Names = Field(default=(), description="columns to leave out")
     kinds: dict[str, Kind] = Field(default={}, description="column -> kind, where the inferred one is wrong")
@@ -54,11 +58,19 @@ class Data(_Part):
 class Split(_Part):
     """What trains, what compares, what is kept back."""
 
-    test: float = Field(default=0.2, gt=0, lt=1, description="share of the rows held out, touched once by the winner")
-    folds: int = Field(default=5, ge=1, description="cross-validation folds; 1: one validation part instead")
+    test: float = Field(
+        default=0.2, gt=0, lt=1,
+        description="share of the rows held out, touched once by the winner; without a target none are",
+    )  # fmt: skip
+    folds: int = Field(
+        default=5, ge=1,
+        description="cross-validation folds; 1: one validation part instead; without a target, resamples of the table",
+    )  # fmt: skip
     validation: float = Field(
-        default=0.2, gt=0, lt=1, description="with folds: 1, the share of the training rows that scores"
-    )
+        default=0.2, gt=0, lt=1,
+        description="with folds: 1, the share of the training rows that scores; without a target, "
+        "the share of the rows that each resample leaves out",
+    )  # fmt: skip
 
 
 class Preprocessing(_Part):
@@ -73,13 +85,20 @@ class Preprocessing(_Part):
     landmarks: Searched[Size] = Field(
         default=(None,), description="training rows to which distances are added as columns; null: none"
     )
+    text: Searched[Text] = Field(
+        default=("words",), description="TF-IDF of words, bigrams (words and pairs) or characters; none: left out"
+    )
+    text_dimensions: Searched[Count] = Field(default=(64,), description="numbers that a text column becomes, by SVD")
 
-    @property
-    def space(self) -> dict[str, Domain]:
-        """The choices as parameters of a trial, 'preprocessing.numeric' and so on."""
+    def space(self, kinds: Collection[Kind]) -> dict[str, Domain]:
+        """The choices as parameters of a trial, 'preprocessing.numeric' and so on.
+
+        kinds: of the columns; without a text column there is nothing to choose for texts.
+        """
         return {
             f"preprocessing.{name}": Choice(options) if len(options) > 1 else Fixed(options[0])
             for name in type(self).model_fields
+            if "text" in kinds or not name.startswith("text")
             for options in [getattr(self, name)]
         }
 
@@ -177,7 +196,7 @@ class SweepSpec(_Part):
     name: Name = Field(description="letters, digits, - and _; the run's folder")
     seed: int = Field(default=0, ge=0, lt=2**63, description="decides every trial's own seed")
     task: Task | None = Field(default=None, description="inferred from the target where it is plain")
-    data: Data = Field(description="which table, and what to learn from it: source and target at least")
+    data: Data = Field(description="which table, and what to learn from it: source and, to predict, target")
     split: Split = Field(default=Split(), description="what trains, what compares, what is kept back")
     preprocessing: Preprocessing = Field(
         default=Preprocessing(), description="how columns become numbers; lists are searched"
@@ -185,12 +204,21 @@ class SweepSpec(_Part):
     families: Annotated[_ListedFamilies | _GivenFamilies, Discriminator(_families_kind)] = Field(
         default=DEFAULT_FAMILIES, description="kinds of model: a list of names, or a mapping from names to settings"
     )
-    metric: str | None = Field(default=None, description="what 'best' means; by default roc_auc, for regression rmse")
+    metric: str | None = Field(
+        default=None,
+        description="what 'best' means; by default roc_auc, rmse, silhouette or trustworthiness, as the task has it",
+    )
     report: Names = Field(default=(), description="further metrics to record")
     search: Search = Field(default=Search(), description="who proposes trials and who stops them")
     budget: Budget = Field(default=Budget(minutes=10.0), description="trials, minutes or both, whichever ends first")
     resources: Resources = Field(default=Resources(), description="what a cohort runs on")
     export: bool = Field(default=True, description="make a scorer of the best trials when the sweep is over")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_default_families(cls, raw: dict[str, Any]) -> dict[str, Any]:
+        families = _FAMILIES_WITHOUT_TARGET.get(str(raw.get("task")))
+        return {"families": families, **raw} if families else raw
 
     _subject: str = PrivateAttr(default="the sweep")
 

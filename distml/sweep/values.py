@@ -92,7 +92,8 @@ Name = Annotated[str, AfterValidator(_check_name)]
 Names = Annotated[tuple[str, ...], Field(strict=False)]
 Scalar = Annotated[Any, PlainValidator(_check_scalar), WithJsonSchema({"type": ["string", "number", "boolean"]})]
 Gpu = Annotated[Any, PlainValidator(_check_gpu), WithJsonSchema({"type": ["string", "number"]})]
-Size = Annotated[int, Field(ge=1)] | None
+Count = Annotated[int, Field(ge=1)]
+Size = Count | None
 ImportPath = Annotated[str, AfterValidator(_check_class)]
 Searched = Annotated[tuple[Option, ...], Field(strict=False, min_length=1), BeforeValidator(_as_list)]
 Hyperparameter = Annotated[

@@ -45,9 +45,10 @@ class Variants:
 
     def prepare_ahead(self) -> None:
         """Begin with the variants that trials can ask for, if they are few."""
+        spec = self._checked.spec
         choices = {
             name.removeprefix(PREPROCESSING): domain.options if isinstance(domain, Choice) else (domain.value,)
-            for name, domain in self._checked.spec.preprocessing.space.items()
+            for name, domain in spec.preprocessing.space(self._checked.dataset.kinds.values()).items()
             if isinstance(domain, (Choice, Fixed))
         }
         for combination in itertools.islice(itertools.product(*choices.values()), _AHEAD):
@@ -105,9 +106,9 @@ def _training_rows(dataset: Dataset, variant: Variant, seed: int) -> FoldArrays:
 def scores_out_of_bag(family: Family, variant: Variant, spec: SweepSpec) -> bool:
     """Whether rows outside a tree's bootstrap sample may stand in for cross-validation.
 
-    Not where rows of a group or neighbours in time would sit on both sides, and not under PCA or landmarks, which
-    learn from all rows together; scaling and coding columns one by one tells a tree nothing about a row's target.
+    Not where rows of a group or neighbours in time would sit on both sides, and not under PCA, landmarks or TF-IDF,
+    which learn from all rows together; scaling and coding columns one by one tells a tree nothing about a row's target.
     """
     bags = family.growth is not None and family.growth.out_of_bag
     exchangeable = spec.data.group is None and spec.data.time is None and spec.split.folds > 1
-    return bags and exchangeable and variant.pca is None and variant.landmarks is None
+    return bags and exchangeable and variant.pca is None and variant.landmarks is None and variant.text == "none"

@@ -30,12 +30,12 @@ State = Mapping[str, Tensor]
 class Chain:
     """The layout of one structure of scoring network as a flat vector of weights, and its training step.
 
-    A member's state: 'weights' (size,), 'rate' (), 'smoothing' (), 'class_weights' (classes,), 'mean' (), 'scale' ().
+    A member's state: 'weights' (size,), 'rate', 'smoothing', 'gamma', 'mean', 'scale' (), 'class_weights' (classes,).
     """
 
     def __init__(self, network: ScoringLayers, by_numpy: bool) -> None:
         self.by_numpy = by_numpy
-        self.task = network.task
+        self.task, self.loss = network.task, network.loss
         layers = list(network.layers)
         linear = {i: layer for i, layer in enumerate(layers) if isinstance(layer, nn.Linear)}
         places = list(linear)
@@ -69,6 +69,7 @@ class Chain:
             "weights": torch.cat(parts),
             "rate": torch.tensor(rates[0] if rates else 0.0, dtype=torch.float64),
             "smoothing": torch.tensor(network.label_smoothing, dtype=torch.float64),
+            "gamma": torch.tensor(network.gamma, dtype=torch.float64),
             "class_weights": held["class_weights"],
             "mean": held["target_mean"],
             "scale": held["target_scale"],
@@ -126,7 +127,10 @@ class ChainStep:
         self.smoothing, self.class_weights = state["smoothing"].to(x.dtype), state["class_weights"]
         # Most members weigh classes alike and smooth nothing: their gradient takes three operations, not a dozen.
         alike = not self.smoothing.any() and bool((self.class_weights == 1).all())
-        self.plain = chain.task == "classification" and matrices[-1].shape[1] == 1 and alike
+        one = matrices[-1].shape[1] == 1
+        self.loss = "cross-entropy" if one and chain.loss == "complement" else chain.loss
+        self.gamma = state["gamma"].to(x.dtype)
+        self.plain = chain.task == "classification" and one and alike and self.loss == "cross-entropy"
         self.x, self.y = x, y.to(x.dtype) if self.plain else y
         matrix_gradients, norm_gradients, table_gradients = chain.views(gradient)
         self.batch_x = x.new_empty(members * rows, x.shape[1])
@@ -175,10 +179,15 @@ class ChainStep:
         if self.task == "regression":
             mean, scale = self.state["mean"], self.state["scale"]
             return losses.squared_gradient(output.squeeze(-1), self.target, mean, scale).unsqueeze(-1)
+        given = self.target, self.class_weights, self.smoothing
         if output.shape[-1] > 1:
-            return losses.multiclass_gradient(output, self.target, self.class_weights, self.smoothing)
-        gradient = losses.binary_gradient(output.squeeze(-1), self.target, self.class_weights, self.smoothing)
-        return gradient.unsqueeze(-1)
+            if self.loss == "cross-entropy":
+                return losses.multiclass_gradient(output, *given)
+            gradient_of = losses.focal_gradient if self.loss == "focal" else losses.complement_gradient
+            return gradient_of(output, *given, self.gamma)
+        if self.loss == "focal":
+            return losses.focal_binary_gradient(output.squeeze(-1), *given, self.gamma).unsqueeze(-1)
+        return losses.binary_gradient(output.squeeze(-1), *given).unsqueeze(-1)
 
 
 class _Layer:

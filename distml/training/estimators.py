@@ -22,7 +22,7 @@ from distml.training.validation import Validation
 
 
 @dataclass
-class _Progress:
+class Progress:
     """What a member has trained so far."""
 
     member: Member
@@ -44,13 +44,13 @@ class EstimatorCohort:
 
     def __init__(self, assignment: Assignment) -> None:
         self.assignment = assignment
-        self._members: dict[str, _Progress] = {}
+        self._members: dict[str, Progress] = {}
 
     def admit(self, members: Sequence[Member]) -> None:
-        self._members.update((member.trial, _Progress(member)) for member in members)
+        self._members.update((member.trial, Progress(member)) for member in members)
 
     def advance(self) -> list[RungResult]:
-        with _training(self.assignment.threads):
+        with training_conditions(self.assignment.threads):
             return [self._advance(one) for one in self._members.values() if one.rung < len(one.member.rungs)]
 
     def release(self, trials: Collection[str]) -> None:
@@ -70,7 +70,7 @@ class EstimatorCohort:
         if given.whole is not None and one.out_of_bag is not None:
             prediction, known = one.out_of_bag.prediction()
             return Validation.of_folds([(given.whole.train_rows[known], prediction[known])])
-        with _training(given.threads):
+        with training_conditions(given.threads):
             pairs = zip(one.models, given.folds, strict=True)
             return Validation.of_folds(
                 [(fold.valid_rows, predicted(model, fold.x_valid, given.outline)) for model, fold in pairs]
@@ -78,14 +78,14 @@ class EstimatorCohort:
 
     def predict(self, trial: str, x: np.ndarray) -> np.ndarray:
         """x: (rows, features) -> (folds, rows, classes) or (folds, rows); one fold where out-of-bag rows validated."""
-        with _training(self.assignment.threads):
+        with training_conditions(self.assignment.threads):
             return np.stack([predicted(model, x, self.assignment.outline) for model in self._members[trial].models])
 
-    def _advance(self, one: _Progress) -> RungResult:
+    def _advance(self, one: Progress) -> RungResult:
         start = time.perf_counter()
         trial, resource = one.member.trial, one.member.rungs[one.rung]
         try:
-            scores, folds = score_pairs(self.assignment.evaluator, self._train(one, resource))
+            scores, folds = self._score(one, resource)
         except FloatingPointError:
             one.free()
             return RungResult(trial, resource, "diverged", seconds=time.perf_counter() - start)
@@ -99,7 +99,11 @@ class EstimatorCohort:
         gpu_seconds = seconds if _is_on_gpu(one.models[0]) else None
         return RungResult(trial, resource, state, scores, folds, seconds, gpu_seconds)
 
-    def _train(self, one: _Progress, resource: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def _score(self, one: Progress, resource: int) -> tuple[dict[str, float], tuple[float, ...]]:
+        """Bring a member to its next rung; its scores as score_pairs gives them."""
+        return score_pairs(self.assignment.evaluator, self._train(one, resource))
+
+    def _train(self, one: Progress, resource: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Bring a member to its next rung; (truth, prediction) of each fold's validation rows."""
         given = self.assignment
         if not one.models:
@@ -155,7 +159,7 @@ def refit(assignment: Assignment, member: Member) -> Any:
         Whatever the estimator raises.
     """
     assert assignment.whole is not None
-    with _training(assignment.threads):
+    with training_conditions(assignment.threads):
         model = build(assignment, member)
         grow(assignment, model, assignment.whole.x_train, assignment.whole.y_train, member.rungs[-1])
     return model
@@ -172,7 +176,7 @@ def _is_on_gpu(model: Any) -> bool:
 
 
 @contextmanager
-def _training(threads: int) -> Iterator[None]:
+def training_conditions(threads: int) -> Iterator[None]:
     """The conditions of training: its share of the cores, and no words on what the scores tell by themselves."""
     with threadpool_limits(limits=threads), np.errstate(all="ignore"), warnings.catch_warnings():
         # A model stopped before it converged is a result; its score tells what it is worth.

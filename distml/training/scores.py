@@ -32,7 +32,12 @@ def score_pairs(
         if not np.isfinite(prediction).all():
             raise FloatingPointError("the predictions are not finite")
         scored.append(evaluator(y, prediction))
-    means, name = fold_means(scored), evaluator.metric.name
+    return summed_up(evaluator.metric.name, scored)
+
+
+def summed_up(name: str, scored: Sequence[Mapping[str, float]]) -> tuple[dict[str, float], tuple[float, ...]]:
+    """From each fold's scores (metric -> score) to what score_pairs returns and raises; name: the sweep's metric."""
+    means = fold_means(scored)
     if math.isnan(means[name]):
         raise ValueError(f"{name} is not defined on any fold: the validation rows lack a class")
     if math.isinf(means[name]):

@@ -1,5 +1,6 @@
 """Which kind of cohort an assignment gets."""
 
+from distml.data.task import WITHOUT_TARGET
 from distml.models.family import Params
 from distml.training.cohort import Assignment, Cohort
 from distml.training.garbage import expect_imports, keep_imports
@@ -9,7 +10,10 @@ def start_cohort(assignment: Assignment, params: Params) -> tuple[Cohort, str]:
     """A cohort for members of the structure that `params`, those of any member, have; and why it is this kind."""
     if assignment.family.engine == "estimator":
         from distml.training.estimators import EstimatorCohort
+        from distml.training.resampled import ResampledCohort
 
+        if assignment.outline.task in WITHOUT_TARGET:
+            return ResampledCohort(assignment), "estimators fit each resample one after another, in one process"
         return EstimatorCohort(assignment), "estimators train one after another, in one process"
     expect_imports()
     from distml.training.chain import Chain  # imports torch only where a network trains, and Lightning where it must

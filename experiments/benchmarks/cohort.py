@@ -62,7 +62,7 @@ def sweep(trials: int, seed: int) -> tuple[float, float]:
         "families": {"scoring-network": {"space": space}}, "budget": {"trials": trials},
         "search": {"algorithm": "random", "scheduler": "none"},
     }  # fmt: skip
-    seconds, _, board = run_sweep(content)
+    seconds, _, board, _ = run_sweep(content)
     finished = [row["score"] for row in board if row["state"] == "finished"]
     assert len(finished) >= 0.95 * trials, f"only {len(finished)} of {trials} trials finished"
     return seconds, max(finished)

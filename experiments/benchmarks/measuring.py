@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,15 @@ def spread(values: list[float]) -> dict[str, float]:
     return {name: round(value, 4) for name, value in figures.items()}
 
 
-def run_sweep(content: dict[str, Any]) -> tuple[float, dict[str, Any], list[dict[str, Any]]]:
-    """(seconds of the whole command, the sweep as `distml show` has it, its leaderboard)."""
-    content = {"data": {"source": str(TABLE), "target": "target", "drop": ["ID"]}, "metric": "roc_auc", **content}
+def run_sweep(
+    content: dict[str, Any], look: Callable[[Path], Any] = lambda run: None
+) -> tuple[float, dict[str, Any], list[dict[str, Any]], Any]:
+    """(seconds of the whole command, the sweep as `distml show` has it, its leaderboard, what `look` saw of its run).
+
+    Without a scorer, unless the content asks for one: peers make none.
+    """
+    data = {"source": str(TABLE), "target": "target", "drop": ["ID"]}
+    content = {"data": data, "metric": "roc_auc", "export": False, **content}
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "sweep.yaml"
         file.write_text(yaml.safe_dump(content))
@@ -52,7 +59,8 @@ def run_sweep(content: dict[str, Any]) -> tuple[float, dict[str, Any], list[dict
             ).stdout
             for command in ("show", "leaderboard")
         ]
-    return seconds, json.loads(said[0]), json.loads(said[1])
+        seen = look(Path(folder) / str(content["name"]))
+    return seconds, json.loads(said[0]), json.loads(said[1]), seen
 
 
 def run_python(*arguments: str, **settings: str) -> tuple[float, str]:

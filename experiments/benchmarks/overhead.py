@@ -135,7 +135,7 @@ def forests(count: int, repeats: int) -> dict[str, Any]:
 
 
 def distml_forests(content: dict[str, Any]) -> tuple[float, float]:
-    seconds, shown, _ = run_sweep(content)
+    seconds, shown, *_ = run_sweep(content)
     return seconds, shown["holdout"]["roc_auc"]
 
 

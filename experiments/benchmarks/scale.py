@@ -219,7 +219,7 @@ class Simulation:
         self.outcome.at_once = max(self.outcome.at_once, len(self._node_of))
 
     def _start(self) -> tuple[CohortOrder, Placement] | None:
-        order = self._search.next_cohort(self._now, self._places.kind_for)
+        order = self._search.next_cohort(self._now, self._places.kind_for, self._places.waits_for)
         if order is None:
             return None
         placement = self._places.take(order.cohort, order.family, order.structure)

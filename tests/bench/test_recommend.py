@@ -38,7 +38,7 @@ def test_reasons_compare_with_every_other_arm_and_name_what_ran_out_of_memory():
         ([arm([1.0] * 5)], None, "nothing to set"),
         ([arm([1.0] * 5, "cohort", members=64)], "RTX 3090", "resources: {gpu: 1}"),
         ([arm([1.0] * 5, "processes", processes=4)], "RTX 3090", "resources: {gpu: 0.25}"),
-        ([arm([1.0] * 5, "mps", processes=2)], "RTX 3090", "the MPS daemon must run"),
+        ([arm([1.0] * 5, "mps", processes=2)], "RTX 3090", "start the node with --mps"),
     ],
 )
 def test_the_sweep_file_is_told(arms, device, said):

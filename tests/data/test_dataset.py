@@ -125,7 +125,6 @@ def test_every_mistake_at_once(tmp_path):
         (HALVES, {"kinds": {"y": "numeric"}}, "data.kinds.y", "say task: classification or regression"),
         (HALVES, {"group": "y"}, "data.group", "'y' is the target"),
         (HALVES, {"drop": ("x",)}, "data.source", "no column is left to learn from"),
-        (HALVES, {"kinds": {"x": "text"}}, "data.source", "(text column 'x' is left out"),
         (HALVES, {"group": "x", "time": "x"}, "data.time", "not both"),
     ],
 )
@@ -149,13 +148,18 @@ def test_rows_without_a_target_are_left_out_and_counted(tmp_path):
     assert "rows without a target are left out: 2 of 120" in dataset.warnings
 
 
-def test_empty_and_text_columns_are_left_out_with_a_warning(tmp_path):
+def test_empty_columns_and_texts_that_are_codes_are_left_out_with_a_warning(tmp_path):
     notes = [f"{i} times the customer called about a very long matter of his" for i in range(120)]
-    frame = pd.DataFrame({"x": X, "gone": np.nan, "note": notes, "y": HALVES})
+    codes = [f"X{7919 * i % 1000:03}" for i in range(120)]
+    frame = pd.DataFrame({"x": X, "gone": np.nan, "note": notes, "code": codes, "y": HALVES})
     dataset = loaded(tmp_path, frame)
-    assert list(dataset.frame.columns) == list(dataset.kinds) == ["x"]
+    assert dict(dataset.kinds) == {"x": "numeric", "note": "text"}
+    assert list(dataset.frame.columns) == ["x", "note"]
     assert "column 'gone' is empty in all training rows and left out" in dataset.warnings
-    assert "text column 'note' is left out; data.kinds can make it categorical" in dataset.warnings
+    assert any(warning.startswith("column 'code' is left out: texts of few words") for warning in dataset.warnings)
+    assert loaded(tmp_path, frame, kinds={"code": "text"}).kinds["code"] == "text"
+    found = mistakes(tmp_path, frame[["code", "y"]])
+    assert "no column is left to learn from (column 'code' is left out" in found["data.source"]
 
 
 def test_only_empty_columns_are_a_mistake(tmp_path):

@@ -32,7 +32,7 @@ def test_equal_choices_are_one_variant():
         (
             {"numerics": "none"},
             "unknown preprocessing 'numerics'. Did you mean 'numeric'? "
-            "All: numeric, categorical, missing, pca, landmarks",
+            "All: numeric, categorical, missing, pca, landmarks, text, text_dimensions",
         ),
     ],
 )

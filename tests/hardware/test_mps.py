@@ -34,10 +34,12 @@ def test_a_daemon_is_started_for_its_cards_in_a_folder_of_its_own_and_told_to_qu
     assert (daemon.folder.parent.stat().st_mode & 0o777) == 0o700
     servers = process.children()
     assert len(servers) == 1
+    assert (daemon.folder / "pipe").stat().st_mode & 0o777 == 0o700
     mps.stop(daemon)
     assert not process.is_running() and not servers[0].is_running() and not daemon.folder.exists()
     told = diary(tmp_path)
-    assert [one["did"] for one in told] == ["-d", f"start_server -uid {os.getuid()}", "get_server_list", "quit"]
+    server = f"start_server -uid {os.getuid()}"
+    assert [one["did"] for one in told] == ["-d", "get_server_list", server, "get_server_list", "quit"]
     assert told[0]["visible"] == "GPU-a,GPU-b" and told[0]["private"] == ["0o700", "0o700"]
     mps.stop(daemon)  # once more is no matter
 

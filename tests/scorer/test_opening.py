@@ -7,14 +7,18 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 import skops.io
 
 from distml.data.table import file_sha256
+from distml.data.text import TextFeatures
 from distml.errors import DistmlError
 from distml.scorer.files import seal
 from distml.scorer.opening import changed_versions, open_scorer
 from distml.scorer.score import Scorer
+from distml.scorer.storage import read_object, write_object
 
 
 def rewritten(folder: Path, **changes: Any) -> None:
@@ -160,3 +164,12 @@ def test_other_versions_are_said(scorer: Scorer) -> None:
     assert changed_versions(scorer.manifest) == []
     older = scorer.manifest.model_copy(update={"versions": {"scikit-learn": "0.9"}})
     assert "made with scikit-learn 0.9" in changed_versions(older)[0]
+
+
+def test_a_text_preprocessor_opens_as_it_was_written(tmp_path: Path) -> None:
+    texts = pd.DataFrame({"note": ["paid in full", "late again and again", "never paid", np.nan] * 5})
+    for terms in ("words", "bigrams", "characters"):
+        fitted = TextFeatures(terms, dimensions=3).fit(texts)
+        write_object(fitted, tmp_path / f"{terms}.skops")
+        opened = read_object(tmp_path / f"{terms}.skops", ())
+        np.testing.assert_array_equal(opened.transform(texts), fitted.transform(texts))

@@ -1,6 +1,8 @@
 """Tables scored: every row in its place, the same digits however it is read."""
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,8 @@ from distml.scorer import streaming
 from distml.scorer.command import Choices, score_table
 from distml.scorer.predicting import Asked, predict
 from distml.scorer.score import Scorer
-from tests.sweep.trained import GERMAN
+from distml.sweep.export import export_scorer
+from tests.sweep.trained import GERMAN, TRIALS, checked_german, write_trained
 
 ROW = "probability,points,decision,problem"
 
@@ -138,3 +141,28 @@ def test_numbers_that_stand_for_categories_read_as_they_were_learnt() -> None:
     assert told.tolist()[:4] == ["1", "2", "2", "x"] and pd.isna(told[4])
     words = Column(name="code", kind="categorical", categories=("01", "02"))
     assert _as_trained(words, pd.Series(["01", "1"], dtype=object)).tolist() == ["01", "1"]
+
+
+MEASURE = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
+"""
+
+
+@pytest.mark.long
+def test_memory_does_not_grow_with_the_table(german: pd.DataFrame, tmp_path: Path) -> None:
+    """The whole command, on 30,000 rows and on 150,000: well under a GiB, and no more for more rows."""
+    folder = export_scorer(write_trained(tmp_path / "runs", checked_german("one"), TRIALS[:1])).folder
+    lines = german.to_csv(index=False).splitlines(keepends=True)
+    most = []
+    for times in (30, 150):
+        path = tmp_path / "table.csv"
+        path.write_text("".join([lines[0], *(lines[1:] * times)]))
+        command = [sys.executable, "-c", "from distml.cli import main; main()", "predict", str(folder), str(path)]
+        done = subprocess.run(
+            [sys.executable, "-c", MEASURE, *command], capture_output=True, text=True, timeout=200, check=True
+        )
+        most.append(float(done.stdout))
+    assert most[1] < 1000
+    assert most[1] - most[0] < 60

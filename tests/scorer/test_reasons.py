@@ -32,11 +32,14 @@ def test_reasons_add_up_to_the_distance_from_the_background(scorer: Scorer, germ
 
 
 def test_no_row_of_the_background_is_a_persons(german: pd.DataFrame) -> None:
-    made = background_of(german, seed=1)
+    kinds = dict.fromkeys(german.columns, "categorical")
+    made = background_of(german, kinds, seed=1)
     assert len(made) == ROWS
     assert not made.merge(german, on=list(german.columns)).shape[0]
     assert all(made[name].isin(german[name]).all() for name in german.columns)
-    pd.testing.assert_frame_equal(made, background_of(german, seed=1))
+    pd.testing.assert_frame_equal(made, background_of(german, kinds, seed=1))
+    told = background_of(german, kinds | {"purpose": "text"}, seed=1)
+    assert set(told["purpose"]) == {""} and told["housing"].isin(german["housing"]).all()
 
 
 def test_without_a_background_there_are_no_reasons(copy: Path) -> None:

@@ -2,11 +2,13 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from distml.data.task import Outline
 from distml.errors import DistmlError
 from distml.report import detail, exported
 from distml.report.loaded import load
@@ -106,6 +108,34 @@ def test_damaged_predictions_cost_a_candidate_not_the_scorer(tmp_path: Path) -> 
     folder = write_trained(tmp_path, checked_german(), TRIALS[:2])
     predictions_file(folder.predictions, "t0001").write_bytes(b"PK\x03\x04 cut")
     assert set(export_scorer(folder).weights) == {"t0002"}
+
+
+@pytest.mark.long  # the converters take seconds to import
+def test_onnx_where_it_converts_and_the_reason_where_it_does_not(folder: RunFolder, tmp_path: Path) -> None:
+    pytest.importorskip("skl2onnx")
+    for place, (family, _) in enumerate(TRIALS, start=1):
+        made = export_scorer(folder, tmp_path / family, f"t{place:04}", onnx=True)
+        [member] = open_scorer(made.folder).manifest.members
+        if family in ("hist-gradient-boosting", "xgboost"):
+            assert member.onnx is None and f"no ONNX of t{place:04} ({family}): does not convert" in made.notes[-1]
+        else:
+            assert (made.folder / str(member.onnx)).is_file()
+
+
+def test_onnx_that_says_something_else_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from distml.scorer import onnx
+
+    def write(model: Any, outline: Any, x: np.ndarray, path: Path) -> np.ndarray:
+        path.touch()
+        return np.zeros((len(x), 2))
+
+    monkeypatch.setattr(onnx, "_estimator", write)
+    monkeypatch.setattr(onnx, "_run", lambda path, x: np.full((len(x), 2), 0.001))
+    path, outline = tmp_path / "t0001.onnx", Outline("classification", 2)
+    assert (
+        onnx.write_onnx(None, "estimator", outline, np.zeros((3, 2)), path) == "differs by up to 0.001 from the model"
+    )
+    assert not path.exists()
 
 
 def test_a_table_that_has_changed_is_refused(tmp_path: Path) -> None:

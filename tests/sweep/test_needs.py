@@ -132,3 +132,14 @@ def test_more_is_remembered_and_less_is_not() -> None:
     assert not needs.measure("net", "A", devices, Measured(2, 100.0, 0.01))
     assert needs.measure("net", "A", devices, Measured(4, 4_000.0, 0.01))
     assert needs.slots("net", "A") == (("1g.10gb", 2),)
+
+
+def test_a_family_waits_for_a_whole_device_where_others_have_parts_of_it() -> None:
+    places = Places(
+        {"a": Wish(1, "auto"), "b": Wish(1, "auto"), "c": Wish(1, 0.25)}, Cluster((Node("ws", 8, rtx_3090s(1)),))
+    )
+    places.learn("a", "A", "rtx-3090", SMALL)
+    places.take("c1", "a", "A")
+    assert places.kind_for("b") is None and places.kind_for("a") == "rtx-3090"
+    assert places.waits_for("b", "rtx-3090") and not places.waits_for("b", "1g.5gb")
+    assert not places.waits_for("c", "rtx-3090")  # a share is all it asks for

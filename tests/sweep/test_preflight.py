@@ -279,3 +279,34 @@ def test_a_file_with_little_left_to_check(table, text: str, wheres: list[str]) -
 def test_a_good_file_is_read_without_looking_at_the_table(tmp_path) -> None:
     (tmp_path / "x.yaml").write_text(yaml.safe_dump({"name": "x", "data": {"source": "none.csv", "target": "a"}}))
     assert read_sweep(tmp_path / "x.yaml", ["seed=3"]).seed == 3
+
+
+def without_target(table: Path, **changes: Any) -> SweepSpec:
+    return SweepSpec(name="small", **{"task": "clustering", **changes}, data={"source": table, "drop": ["bad"]})
+
+
+@pytest.mark.parametrize(
+    ("task", "metric", "families"),
+    [
+        ("clustering", "silhouette", ["k-means", "gaussian-mixture", "hierarchical"]),
+        ("projection", "trustworthiness", ["pca", "t-sne"]),
+    ],
+)
+def test_without_a_target_families_and_metric_are_the_tasks_own(table, task, metric, families) -> None:
+    checked = preflight(without_target(table, task=task))
+    assert (checked.metric.name, list(checked.families)) == (metric, families)
+    assert resolved(preflight(SweepSpec.from_mapping(checked.resolved)).spec) == checked.resolved
+
+
+def test_without_a_target_scores_need_one_preparation_with_distances(table) -> None:
+    asked = {"numeric": ["standard", "none"], "categorical": "ordinal"}
+    found = mistakes(without_target(table, preprocessing=asked, metric="rmse", families=["pca", "k-means"]))
+    assert "compare within one preparation" in found["preprocessing.numeric"]
+    assert "no distances" in found["preprocessing.categorical"]
+    assert found["families[0]"] == "pca does projection, not clustering"
+    assert "no metric 'rmse' for clustering" in found["metric"]
+
+
+def test_with_a_target_no_families_are_taken_that_have_none(table) -> None:
+    assert mistakes(spec(table, families=["k-means"]))["families[0]"] == "k-means does clustering, not classification"
+    assert "task: clustering or projection" in mistakes(without_target(table, task=None))["data.target"]

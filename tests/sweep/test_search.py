@@ -296,3 +296,18 @@ def test_a_cohort_is_as_large_as_it_gets_when_nothing_is_left_to_fill_it_with() 
     order = searched.next_cohort(0.0)
     assert order is not None and searched.is_grown("network", "one", "", 3, order.cohort)
     assert not searched.is_grown("network", "one", "", 2, order.cohort)  # it has more by now
+
+
+def test_who_waits_for_a_whole_device_is_not_kept_from_it_by_ever_new_cohorts_on_shares() -> None:
+    searched = search([family("shares", quota=9), family("whole", quota=9)], [])
+    machine = Machine(searched, 1, seconds=10.0)
+    machine.start()
+    (cohort,) = machine.cohorts
+    assert machine.step(cohort).end  # it yields: the other family has had nothing
+
+    def places(name: str, structure: str | None) -> str | None:
+        return "gpu" if name == "shares" else None
+
+    assert searched.next_cohort(10.0, places, lambda name, kind: (name, kind) == ("whole", "gpu")) is None
+    order = searched.next_cohort(10.0, places)
+    assert order is not None and order.family == "shares"

@@ -61,7 +61,7 @@ def test_name_source_and_target_are_enough() -> None:
     assert list(spec.family_specs) == ["scoring-network", "random-forest", "hist-gradient-boosting"]
     assert (spec.seed, spec.split.folds, spec.budget.minutes, spec.budget.trials) == (0, 5, 10.0, None)
     assert (spec.search.algorithm, spec.search.scheduler) == ("tpe", "asha")
-    assert all(isinstance(domain, Fixed) for domain in spec.preprocessing.space.values())
+    assert all(isinstance(domain, Fixed) for domain in spec.preprocessing.space(["numeric", "text"]).values())
 
 
 def test_everything_in_the_contract_is_understood(tmp_path) -> None:
@@ -78,9 +78,9 @@ def test_everything_in_the_contract_is_understood(tmp_path) -> None:
         "epochs": Fixed(5),
     }
     assert spec.family_specs["mine"].class_ == "my_package.module:MyModule"
-    assert spec.preprocessing.space["preprocessing.numeric"] == Choice(("standard", "quantile"))
-    assert spec.preprocessing.space["preprocessing.categorical"] == Fixed("one-hot")
-    assert spec.preprocessing.space["preprocessing.pca"] == Choice((None, 8))
+    assert spec.preprocessing.space(["numeric"])["preprocessing.numeric"] == Choice(("standard", "quantile"))
+    assert spec.preprocessing.space(["numeric"])["preprocessing.categorical"] == Fixed("one-hot")
+    assert spec.preprocessing.space(["numeric"])["preprocessing.pca"] == Choice((None, 8))
     assert spec.data_options.positive == 1 and spec.data_options.kinds == {"SEX": "categorical"}
 
 
@@ -123,7 +123,6 @@ def test_names_that_could_leave_the_runs_folder_or_confuse_a_shell(name: str) ->
         ({"self": 1}, "self", "unknown key"),
         ({"data": {"source": "a", "target": "b", "kind": {}}}, "data.kind", "Did you mean 'kinds'?"),
         ({"families": {"a": {"clas": "a:B"}}}, "families.a.clas", "Did you mean 'class'? Valid keys: class, space"),
-        ({"data": {"source": "a"}}, "data.target", "missing: the column to predict"),
         ({"data": {"source": "a", "target": 4}}, "data.target", '4 is not text; put it in quotes: "4"'),
         ({"data": {"source": "a", "target": "b", "drop": "ID"}}, "data.drop", "'ID' is not a list; write [ID]"),
         ({"data": {"source": "a", "target": "b", "positive": [1]}}, "data.positive", "is not one value"),

@@ -1,5 +1,6 @@
 """The written-out training step against autograd under torch.func."""
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -40,14 +41,18 @@ def _gradients(made: Assignment, learner: Any, params: list[dict[str, Any]], row
     smoothing=st.lists(st.sampled_from([0.0, 0.1, 0.3]), min_size=1, max_size=4),
     by_numpy=st.booleans(),
     cardinalities=st.sampled_from([(), (3,), (2, 11)]),
+    loss=st.sampled_from([("cross-entropy", [None]), ("focal", [0.0, 0.5, 3.0]), ("complement", [-1.0, 1.5])]),
 )
 def test_the_gradient_is_autograds(
     hidden: tuple[int, ...], activation: str, normalisation: str, target: tuple[Any, int], rows: int,
     smoothing: list[float], by_numpy: bool, cardinalities: tuple[int, ...],
+    loss: tuple[str, list[float | None]],
 ) -> None:  # fmt: skip
     made = assignment(task=target[0], classes=target[1], dtype=np.float64, cardinalities=cardinalities)
     structure = {"hidden": hidden, "activation": activation, "normalisation": normalisation, "dropout": 0.0}
-    params = [{**structure, "label_smoothing": each, "class_weight": "balanced"} for each in smoothing]
+    gammas = itertools.cycle(loss[1])
+    given = {**structure, "class_weight": "balanced", "loss": loss[0]}
+    params = [{**given, "label_smoothing": each, "gamma": next(gammas)} for each in smoothing]
     module = make_module(made, params[0], 0, 0, 1)
     written = _gradients(made, Chain(module, by_numpy), params, rows)
     derived = _gradients(made, stacking(made, params[0]), params, rows)

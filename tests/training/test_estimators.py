@@ -14,8 +14,8 @@ from distml.data.task import Outline
 from distml.errors import DistmlError
 from distml.models.family import Family
 from distml.models.metrics import Evaluator
-from distml.models.registry import family_names, find_family
 from distml.training.estimators import EstimatorCohort, build, refit
+from tests.models.families import families_for
 from tests.training.credit import assignment, member
 
 GROWING = [
@@ -95,7 +95,7 @@ def test_without_bootstrap_samples_a_forest_validates_on_folds():
     assert cohort.predict("t0001", given.folds[0].x_valid).shape == (3, 200, 2)
 
 
-@pytest.mark.parametrize("name", [name for name in family_names() if name != "scoring-network"])
+@pytest.mark.parametrize("name", families_for("classification"))
 def test_each_family_learns_something(name):
     given = assignment(name, folds=2)
     growth = given.family.growth
@@ -111,9 +111,7 @@ def test_each_family_learns_something(name):
     np.testing.assert_allclose(prediction.sum(axis=2), 1.0, rtol=1e-5)
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in family_names() if name != "scoring-network" and "regression" in find_family(name).tasks]
-)
+@pytest.mark.parametrize("name", families_for("regression"))
 def test_each_regressor_beats_the_mean(name):
     given = assignment(name, regression=True, folds=2)
     cohort = EstimatorCohort(given)

@@ -253,7 +253,7 @@ class CohortRun:
     def _next_order(self) -> CohortOrder | None:
         if self.done:
             return self._begin_finale()
-        order = self.search.next_cohort(self._clock(), self.places.kind_for)
+        order = self.search.next_cohort(self._clock(), self.places.kind_for, self.places.waits_for)
         if order is None:
             return None
         placement = self.places.take(order.cohort, order.family, order.structure)
