@@ -77,9 +77,10 @@ def grouped(cells: "pandas.Series") -> tuple[np.ndarray, list[str]]:
     import pandas
 
     if pandas.api.types.is_numeric_dtype(cells.dtype) and cells.nunique() > MOST_GROUPS:
-        edges = np.unique(np.nanquantile(cells.to_numpy(dtype=np.float64, na_value=np.nan), [0, 0.25, 0.5, 0.75, 1]))
+        numbers = cells.to_numpy(dtype=np.float64, na_value=np.nan)
+        edges = np.unique(np.nanquantile(numbers, [0, 0.25, 0.5, 0.75, 1])).tolist()
         order = [f"{low:g} to {high:g}" for low, high in pairwise(edges)]
-        names = pandas.Series(pandas.cut(cells, edges, labels=order, include_lowest=True)).astype(object)
+        names = pandas.Series(pandas.cut(cells, edges, labels=order, include_lowest=True), dtype=object)
         if cells.isna().any():
             order.append("missing")
         return names.where(cells.notna(), "missing").to_numpy(dtype=object), order
