@@ -106,9 +106,10 @@
     const number = whole[at.place];
     Plotly.Fx.hover(plot, [{ curveNumber: curve, pointNumber: number }]);
     const named = (axis, fallback) => axis?.title?.text || fallback;
+    const called = (axis, one) => axis?.ticktext?.[axis.tickvals?.indexOf(one)]; // a place on an axis of names
     const value = (one) => (typeof one === "number" ? Number(one.toPrecision(4)).toString() : String(one));
     const { xaxis, yaxis } = plot.layout;
-    told.textContent = [trace.name, `${named(xaxis, "x")} ${value(trace.x[number])}`, `${named(yaxis, "y")} ${value(trace.y[number])}`]
+    told.textContent = [trace.name, `${named(xaxis, "x")} ${called(xaxis, trace.x[number]) ?? value(trace.x[number])}`, `${named(yaxis, "y")} ${called(yaxis, trace.y[number]) ?? value(trace.y[number])}`]
       .filter(Boolean)
       .join(", ");
   }

@@ -59,7 +59,7 @@ def confusion(y: np.ndarray, found: np.ndarray, names: Sequence[str]) -> Figure:
         colorscale=[[0, "rgba(53,119,212,0.04)"], [1, "rgba(53,119,212,1)"]],
         hovertemplate="%{y} taken for %{x}   %{z:.1%}<extra></extra>", **cells,
     )  # fmt: skip
-    category = {"type": "category"}
+    category = {"type": "category", "showgrid": False}
     return drawn([heat], "predicted", "true", height=max(360, 120 + 28 * len(names)), xaxis=category, yaxis=category)
 
 

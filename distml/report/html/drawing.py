@@ -8,6 +8,7 @@ from plotly.graph_objects import Figure
 
 from distml.report.theme import shown, template
 
+_NAME = 24  # characters of a name on an axis
 AREA = 0.16  # opacity of a band around a line
 
 
@@ -46,10 +47,16 @@ def thinned(x: np.ndarray, y: np.ndarray, most: int = 400) -> tuple[np.ndarray, 
     return x[kept], y[kept]
 
 
+def named_axis(names: Sequence[str]) -> dict[str, Any]:
+    """An axis whose places 0, 1, ... carry names; long ones are cut, so that they leave room for what they name."""
+    cut = [name if len(name) <= _NAME else f"{name[: _NAME - 1]}…" for name in names]
+    return {"tickvals": list(range(len(names))), "ticktext": [shown(name) for name in cut]}
+
+
 def log_axis(values: Sequence[float]) -> dict[str, Any]:
     """A logarithmic axis: labelled at powers of ten, and within two of them at 2 and 5 as well."""
     near = bool(len(values)) and max(values) < 100 * min(values)
-    return {"type": "log", "dtick": "D2" if near else 1, "exponentformat": "power"}
+    return {"type": "log", "dtick": "D2" if near else 1, "tickformat": "~g"}
 
 
 def percent(share: float, decimals: int = 1) -> str:

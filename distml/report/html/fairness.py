@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,8 +55,8 @@ def fairness(held: Part, cells: "pandas.Series", threshold: float, reason: str) 
     """Shares flagged, caught and wrongly flagged, by group. cells: the sensitive column of the holdout's rows."""
     from fairlearn.metrics import demographic_parity_ratio, equalized_odds_difference
 
-    names = grouped(cells)
-    groups = rates(held.y, held.calibrated, names, threshold)
+    names, order = grouped(cells)
+    groups = rates(held.y, held.calibrated, names, order, threshold)
     decided = held.calibrated >= threshold
     ratio = demographic_parity_ratio(held.y, decided, sensitive_features=names)
     odds = equalized_odds_difference(held.y, decided, sensitive_features=names)
@@ -70,24 +71,30 @@ def fairness(held: Part, cells: "pandas.Series", threshold: float, reason: str) 
     return Section("fairness", "Fairness by group", lead, [chart])
 
 
-def grouped(cells: "pandas.Series") -> np.ndarray:
-    """(rows,) names of groups: quarters of a column of many numbers, else its values, the rarest together."""
+def grouped(cells: "pandas.Series") -> tuple[np.ndarray, list[str]]:
+    """((rows,) names of groups, the names in order): quarters of a column of many numbers, from low to high; else its
+    values, the most frequent first and the rarest together."""
     import pandas
 
     if pandas.api.types.is_numeric_dtype(cells.dtype) and cells.nunique() > MOST_GROUPS:
-        bins = pandas.qcut(cells, 4, duplicates="drop")
-        names = bins.map(lambda one: f"{one.left:g} to {one.right:g}").astype(object)
-    else:
-        names = cells.astype(object)
-    names = names.where(cells.notna(), "missing").astype(str)
-    frequent = names.value_counts().index[: MOST_GROUPS - 1]
-    if names.nunique() > MOST_GROUPS:
-        names = names.where(names.isin(frequent), "others")
-    return names.to_numpy(dtype=object)
+        numbers = cells.to_numpy(dtype=np.float64, na_value=np.nan)
+        edges = np.unique(np.nanquantile(numbers, [0, 0.25, 0.5, 0.75, 1])).tolist()
+        order = [f"{low:g} to {high:g}" for low, high in pairwise(edges)]
+        names = pandas.Series(pandas.cut(cells, edges, labels=order, include_lowest=True), dtype=object)
+        if cells.isna().any():
+            order.append("missing")
+        return names.where(cells.notna(), "missing").to_numpy(dtype=object), order
+    names = cells.astype(object).where(cells.notna(), "missing").astype(str)
+    order = list(names.value_counts().index)
+    if len(order) > MOST_GROUPS:
+        order = order[: MOST_GROUPS - 1]
+        names = names.where(names.isin(order), "others")
+        order.append("others")
+    return names.to_numpy(dtype=object), order
 
 
-def rates(y: np.ndarray, score: np.ndarray, names: np.ndarray, threshold: float) -> list[Group]:
-    """A group a row, the largest first; y: (rows,) of 0 and 1."""
+def rates(y: np.ndarray, score: np.ndarray, names: np.ndarray, order: Sequence[str], threshold: float) -> list[Group]:
+    """A group a row, in order; y: (rows,) of 0 and 1."""
     from fairlearn.metrics import MetricFrame, count, false_positive_rate, selection_rate, true_positive_rate
 
     decided = (score >= threshold).astype(int)
@@ -105,7 +112,7 @@ def rates(y: np.ndarray, score: np.ndarray, names: np.ndarray, threshold: float)
                 float(y[inside].mean()), float(score[inside].mean()),
             )
         )  # fmt: skip
-    return sorted(groups, key=lambda group: -group.rows)
+    return sorted(groups, key=lambda group: order.index(group.name))
 
 
 def rate_bars(groups: Sequence[Group], column: str) -> Figure:
@@ -144,4 +151,4 @@ def _table(groups: Sequence[Group]) -> Table:
                                                       group.predicted))]
         for group in groups
     ]  # fmt: skip
-    return Table("Groups of the holdout, the largest first", headings, rows, set(headings[1:]))
+    return Table("Groups of the holdout", headings, rows, set(headings[1:]))

@@ -10,7 +10,7 @@ from plotly.graph_objects import Bar, Figure
 
 from distml.models.space import Choice, Domain, Float, Int, Value
 from distml.report import text
-from distml.report.html.drawing import drawn, percent
+from distml.report.html.drawing import drawn, named_axis, percent
 from distml.report.html.spaces import domain_of, is_searched
 from distml.report.loaded import LoadedSweep
 from distml.report.page import Block, Chart, Section, Table
@@ -134,16 +134,18 @@ def importance_bars(found: Mapping[str, float]) -> Figure:
     names = list(found)[::-1]
     bars = Bar(
         x=[found[name] for name in names],
-        y=[shown(name.removeprefix("preprocessing.")) for name in names],
+        y=list(range(len(names))),
+        customdata=[shown(name.removeprefix("preprocessing.")) for name in names],
         orientation="h",
         marker={"color": BLUE},
         text=[percent(found[name], 0) for name in names],
         textposition="outside",
         cliponaxis=False,
-        hovertemplate="%{y}   %{x:.1%}<extra></extra>",
+        hovertemplate="%{customdata}   %{x:.1%}<extra></extra>",
     )
     axis = {"tickformat": ".0%", "rangemode": "tozero", "range": [0, max(found.values()) * 1.3]}
-    return drawn([bars], "share of variance", "", height=90 + 28 * len(names), xaxis=axis)
+    places = named_axis([name.removeprefix("preprocessing.") for name in names])
+    return drawn([bars], "share of variance", "", height=90 + 28 * len(names), xaxis=axis, yaxis=places)
 
 
 def _chart(family: str, found: Mapping[str, float], rung: int, trials: int) -> Chart:

@@ -8,7 +8,7 @@ import numpy as np
 from plotly.graph_objects import Bar, Figure
 
 from distml.report import text
-from distml.report.html.drawing import drawn
+from distml.report.html.drawing import drawn, named_axis
 from distml.report.page import Chart, Section, Table
 from distml.report.theme import BLUE, shown
 
@@ -83,13 +83,16 @@ def bars(found: Sequence[ColumnImportance], measure: str) -> Figure:
     ordered = list(found)[::-1]
     bar = Bar(
         x=[one.mean for one in ordered],
-        y=[shown(one.column) for one in ordered],
+        y=list(range(len(ordered))),
+        text=[shown(one.column) for one in ordered],
+        textposition="none",
         orientation="h",
         marker={"color": BLUE},
         error_x={"type": "data", "array": [one.sd for one in ordered], "thickness": 1.2, "width": 3},
-        hovertemplate="%{y}   %{x:.4f}<extra></extra>",
+        hovertemplate="%{text}   %{x:.4f}<extra></extra>",
     )
-    return drawn([bar], f"fall of {measure}", "", height=90 + 24 * len(ordered))
+    names = named_axis([one.column for one in ordered])
+    return drawn([bar], f"fall of {measure}", "", height=90 + 24 * len(ordered), yaxis=names)
 
 
 class _Estimator:

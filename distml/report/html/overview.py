@@ -1,5 +1,6 @@
 """The first section and the last: what the sweep came to, and where it comes from."""
 
+from distml.data.task import WITHOUT_TARGET
 from distml.report import text
 from distml.report.detail import failure_classes
 from distml.report.loaded import LoadedSweep
@@ -17,6 +18,8 @@ def _lead(sweep: LoadedSweep) -> str:
         return "No trial has ended with a score yet."
     if sweep.state == "running":
         return "The sweep is running: this page shows what its journal held when it was written."
+    if (sweep.record.spec or {}).get("task") in WITHOUT_TARGET:
+        return "Scores of trials are means over resamples of the table."
     if sweep.winner is None:
         return f"The sweep was {sweep.state} before its winner was scored on the held-out rows."
     return "Scores of trials are means over folds; the holdout was kept apart from all of them."

@@ -90,7 +90,7 @@ def make_report(sweep: "LoadedSweep", sensitive: str | None = None) -> Report:
     ]
     spec = sweep.record.spec or {}
     target = (spec.get("data") or {}).get("target")
-    told = f"{spec.get('task') or 'learning'} of {target}" if target else ""
+    told = " of ".join(filter(None, [spec.get("task"), target]))
     subtitle = ", ".join(
         filter(None, [f"sweep {sweep.state}", told, f"best by {sweep.metric}" if sweep.metric else ""])
     )

@@ -49,6 +49,7 @@ def read_rows(spec: Mapping[str, Any], sha256: str | None) -> SweepRows:
     frame = read_table(options.source)
     if sha256 is not None and file_sha256(options.source) != sha256:
         raise DistmlError(f"{options.source} has changed since the sweep was run on it")
+    assert options.target is not None  # sweeps without one have no scorer
     target = read_target(frame[options.target], options.task, options.positive)
     times = None
     if options.time is not None:

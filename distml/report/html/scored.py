@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from distml.data.task import WITHOUT_TARGET
 from distml.errors import DistmlError
 from distml.report.html.calibration import calibration
 from distml.report.html.classes import several_classes
@@ -27,6 +28,10 @@ def scored_sections(sweep: "LoadedSweep", sensitive: str | None) -> list[Section
     Raises:
         DistmlError: `sensitive` is no column of the table, or fairlearn is not installed.
     """
+    if (task := (sweep.record.spec or {}).get("task")) in WITHOUT_TARGET:
+        if sensitive is not None:
+            raise DistmlError(f"--sensitive is for sweeps that predict a target; {sweep.name} is one of {task}")
+        return [Section("scorer", "The scorer", f"None: a sweep of {task} predicts no target.")]
     rows, why_no_rows = _rows(sweep)
     if sensitive is not None:
         if rows is None:
@@ -41,9 +46,8 @@ def scored_sections(sweep: "LoadedSweep", sensitive: str | None) -> list[Section
                 "classes, its calibration, what the columns mattered, stability and fairness.",
             )
         ]
-    task = str((sweep.record.spec or {}).get("task") or "classification")
     try:
-        evaluation = read_evaluation(sweep.folder.evaluation, task)
+        evaluation = read_evaluation(sweep.folder.evaluation, str(task))
     except DistmlError as error:
         return [Section("scorer", "The scorer", str(error))]
     scorer, why_no_scorer = _opened(sweep)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from plotly.graph_objects import Bar, Figure
 
-from distml.report.html.drawing import drawn, percent
+from distml.report.html.drawing import drawn, named_axis, percent
 from distml.report.html.evaluation import Evaluation
 from distml.report.html.rows import SweepRows
 from distml.report.page import Block, Chart, Section, Table
@@ -127,15 +127,18 @@ def index_bars(found: Sequence[tuple[str, float]]) -> Figure:
     ordered = list(found)[::-1]
     bar = Bar(
         x=[index for _, index in ordered],
-        y=[shown(name) for name, _ in ordered],
+        y=list(range(len(ordered))),
+        text=[shown(name) for name, _ in ordered],
+        textposition="none",
         orientation="h",
         marker={"color": [_colour(index) for _, index in ordered]},
-        hovertemplate="%{y}   %{x:.4f}<extra></extra>",
+        hovertemplate="%{text}   %{x:.4f}<extra></extra>",
     )
     top = max(index for _, index in ordered) * 1.1
     lines = [_rule(bound) for bound in (WATCH, SHIFTED) if bound < top]
     axis = {"range": [0, top], "rangemode": "tozero"}
-    return drawn([bar], "PSI", "", height=max(360, 90 + 22 * len(ordered)), xaxis=axis, shapes=lines)
+    names = named_axis([name for name, _ in ordered])
+    return drawn([bar], "PSI", "", height=max(360, 90 + 22 * len(ordered)), xaxis=axis, yaxis=names, shapes=lines)
 
 
 def verdict(index: float) -> str:

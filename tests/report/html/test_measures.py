@@ -120,7 +120,8 @@ def test_permutation_finds_the_column_that_matters() -> None:
 
 def test_groups_are_counted_as_by_hand() -> None:
     y, score = np.array([1, 0, 1, 0, 0, 1]), np.array([0.9, 0.8, 0.2, 0.1, 0.7, 0.6])
-    young, old = rates(y, score, np.array(["young", "young", "young", "young", "old", "old"], dtype=object), 0.5)
+    names = np.array(["young", "young", "young", "young", "old", "old"], dtype=object)
+    young, old = rates(y, score, names, ["young", "old"], 0.5)
     assert (young.name, young.rows, young.positives, young.flagged, young.caught, young.wrongly) == (
         "young", 4, 2, 0.5, 0.5, 0.5
     )  # fmt: skip
@@ -129,11 +130,13 @@ def test_groups_are_counted_as_by_hand() -> None:
 
 
 def test_numbers_become_quarters_rare_values_others_and_empty_cells_a_group() -> None:
-    assert len(set(grouped(pd.Series(np.arange(100.0))))) == 4
-    assert set(grouped(pd.Series(["a", None, "b"]))) == {"a", "b", "missing"}
-    assert set(grouped(pd.Series([1, 2, 1]))) == {"1", "2"}
-    many = grouped(pd.Series([f"v{place}" for place in range(40)] + ["v0"] * 5))
-    assert len(set(many)) == 10 and "others" in many
+    quarters, order = grouped(pd.Series([*np.arange(100.0), np.nan]))
+    assert order == ["0 to 24.75", "24.75 to 49.5", "49.5 to 74.25", "74.25 to 99", "missing"]
+    assert [int((quarters == name).sum()) for name in order] == [25, 25, 25, 25, 1]
+    assert grouped(pd.Series(["b", None, "a", "a", "a", "b"]))[1] == ["a", "b", "missing"]
+    assert set(grouped(pd.Series([1, 2, 1]))[0]) == {"1", "2"}
+    many, order = grouped(pd.Series([f"v{place}" for place in range(40)] + ["v0"] * 5))
+    assert set(many) == set(order) and len(order) == 10 and (order[0], order[-1]) == ("v0", "others")
 
 
 def test_errors_of_values() -> None:

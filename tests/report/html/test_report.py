@@ -245,6 +245,17 @@ def test_several_classes_have_a_confusion_matrix_and_a_curve_each(tmp_path: Path
     assert "more classes" in leads(report)["stability"]
 
 
+def test_a_sweep_without_a_target_tells_of_its_trials_alone(tmp_path: Path) -> None:
+    write_large_sweep(tmp_path, 40, task="clustering", data={"source": "t.csv", "target": None})
+    sweep = distml.load("large", tmp_path)
+    report = sweep.report()
+    assert report.subtitle == "sweep finished, clustering, best by roc_auc"
+    assert leads(report)["scorer"] == "None: a sweep of clustering predicts no target."
+    assert leads(report)["overview"].startswith("Scores of trials are means over resamples")
+    with pytest.raises(DistmlError, match="large is one of clustering"):
+        sweep.report(sensitive="age")
+
+
 # --- the whole page
 
 
