@@ -31,7 +31,7 @@ def small(file: Path, runs: Path, minutes: float) -> str:
     board = [PROGRAM, "leaderboard", spec["name"], "--runs", str(runs), "--format", "json"]
     best = json.loads(subprocess.check_output(board))[0]
     scores = [f"{shown['metric']} {best['score']:.4g}"]
-    scores += [f"holdout {metric} {value:.4g}" for metric, value in shown["holdout"].items()]
+    scores += [f"holdout {metric} {value:.4g}" for metric, value in (shown["holdout"] or {}).items()]
     trials = f"{best['trial']} ({best['family']}) of {sum(shown['counts'].values()):,} trials"
     return f"{trials}: {', '.join(scores)}   {time.perf_counter() - start:.0f} s"
 
