@@ -139,7 +139,6 @@ def test_a_sampler_then_the_driver_are_killed(machines: Machines, undisturbed: B
         killed = time.time()
         kill(machines.titled("ws", "NodeSampler"))
         wait_until(driver, lambda: gaps(machines, name, since=killed))
-        wait_until(driver, lambda: machines.titled("ws", "NodeSampler"))  # a new one
         kill([psutil.Process(driver.pid)])
     (gap, *_) = gaps(machines, name, since=killed)
     kept = {trial for trial, row in leaderboard(machines, name).items() if row["state"] == "finished"}
