@@ -24,7 +24,7 @@ def small(file: Path, runs: Path, minutes: float) -> str:
     if not (file.parent / spec["data"]["source"]).exists():
         return f"skipped: {spec['data']['source']} is not here"
     start = time.perf_counter()
-    options = ["--set", f"budget.minutes={minutes}", "--runs", str(runs)]
+    options = ["--set", f"budget.minutes={minutes}", "--runs", str(runs), "--no-export"]
     subprocess.run([PROGRAM, "sweep", str(file), *options], check=True, stdout=subprocess.DEVNULL)
     show = [PROGRAM, "show", spec["name"], "--runs", str(runs), "--format", "json"]
     shown = json.loads(subprocess.check_output(show))
