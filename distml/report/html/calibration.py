@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from plotly.graph_objects import Figure, Scatter
 
-from distml.report.html.drawing import drawn, faint, interval, percent
+from distml.report.html.drawing import drawn, faint, percent
 from distml.report.html.evaluation import Evaluation
-from distml.report.html.resampling import bootstrap, wilson
+from distml.report.html.resampling import DRAWS, LEVEL, wilson
 from distml.report.page import Block, Chart, Paragraph, Section, Table
 from distml.report.theme import BLUE, MUTED, ORANGE
 
@@ -19,12 +19,13 @@ def calibration(evaluation: Evaluation) -> Section:
     held = evaluation.holdout
     after, before = expected_error(held.y, held.calibrated), expected_error(held.y, held.raw)
     calibrated = not np.array_equal(held.raw, held.calibrated)
-    low, high = bootstrap(lambda y, p: np.array([expected_error(y, p)]), held.y, held.calibrated)
+    chance = error_by_chance(held.calibrated)
     lead = (
-        f"Expected calibration error {after:.4f} {interval(low[0], high[0], 4)}"
+        f"Expected calibration error {after:.4f}"
         + (f", {before:.4f} before" if calibrated else "; nothing was calibrated")
         + f": the mean distance between predicted and observed shares over {BINS} bins of equally many rows. "
-        "In brackets and as bars: 95 % intervals, by bootstrap and by Wilson's method."
+        f"Scores that are exactly right show up to {chance:.4f} on so many rows (95 % of the time). "
+        "Bars are Wilson's 95 % intervals."
     )
     bins = reliability(held.y, held.calibrated)
     worst = max(bins, key=lambda one: abs(one.predicted - one.observed))
@@ -78,6 +79,14 @@ def expected_error(y: np.ndarray, probability: np.ndarray, bins: int = BINS) -> 
         for inside in _members(probability, bins)
     ]
     return float(sum(distances) / len(y))
+
+
+def error_by_chance(probability: np.ndarray, draws: int = DRAWS) -> float:
+    """The expected calibration error that 95 % of outcomes drawn from these very probabilities stay below: a bootstrap
+    of the error itself would only add to it (Bröcker and Smith, 2007, draw consistency bars so)."""
+    random = np.random.default_rng(0)
+    errors = [expected_error(random.random(len(probability)) < probability, probability) for _ in range(draws)]
+    return float(np.quantile(errors, LEVEL))
 
 
 def brier(y: np.ndarray, probability: np.ndarray) -> float:
