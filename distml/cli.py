@@ -148,7 +148,7 @@ def sweep(
         typer.echo(detail.nothing(found), err=True)
         raise typer.Exit(1)
     _show(*detail.ended(found))
-    exports = spec.export and outcome.checked.dataset.target is not None
+    exports = spec.export and spec.data.target is not None
     if outcome.state == "done" and exports and not found.record.scorer_is_current:
         _make_scorer(found.folder, outcome)
     if outcome.state != "done":
