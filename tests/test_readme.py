@@ -42,6 +42,7 @@ def distml(folder: Path, command: str, *more: str) -> str:
     return done.stdout
 
 
+@pytest.mark.long
 def test_every_command_runs_in_the_order_a_reader_would_try_them(folder: Path) -> None:
     commands = [line for block in blocks("bash") for line in block.splitlines() if line.startswith("distml ")]
     assert len(commands) >= 6

@@ -22,6 +22,7 @@ def swept(folder: Path, name: str, *changes: str) -> dict[str, float]:
     return {row["family"]: row["score"] for row in reversed(found)}
 
 
+@pytest.mark.long
 def test_applicants_for_loans_and_their_picture(tmp_path: Path) -> None:
     best = swept(tmp_path, "loans", "split.validation=0.8")
     assert best["t-sne"] > best["pca"] > 0.6

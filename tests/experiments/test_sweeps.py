@@ -52,6 +52,7 @@ def test_every_folder_says_what_it_asks_and_how_to_ask() -> None:
             assert (ROOT / name).exists(), f"{folder}: {name}"
 
 
+@pytest.mark.long
 def test_spam(tmp_path: Path) -> None:
     families = {"logistic-regression": {"space": {"C": 0.3}}}
     given = {"preprocessing__text": "characters", "preprocessing__text_dimensions": 20, "split__folds": 2}

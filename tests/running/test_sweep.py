@@ -83,6 +83,7 @@ def test_a_changed_space_is_refused_with_what_changed(finished: Path) -> None:
     assert "seed: 3 -> 4" in said and "--fork" in said
 
 
+@pytest.mark.long
 def test_grid_and_random_do_not_depend_on_parallelism(tmp_path: Path) -> None:
     both = []
     for cpus in (1, 2):

@@ -77,6 +77,7 @@ def wait_for(found: Any, seconds: float = 60.0) -> Any:
     raise AssertionError("it did not happen")
 
 
+@pytest.mark.long
 def test_trials_are_charged_for_the_half_of_a_card_that_they_held_and_top_shows_them(
     card: Path, tmp_path: Path
 ) -> None:
