@@ -57,6 +57,7 @@ class Running:
             "name": name, "seed": 3, "split": {"folds": 1}, "budget": {"trials": trials},
             "data": {"source": str(GERMAN), "target": "creditability", "positive": "bad"},
             "search": {"algorithm": "random", "scheduler": "none"},
+            "export": False,  # it trains members again, in this process
             "families": {
                 family: {"class": "tests.running.models:Diary", "space": space, "resources": {"gpu": gpu}}
                 for family, gpu in families.items()
@@ -104,7 +105,7 @@ def cluster() -> Iterator[Running]:
 
 def test_a_sweep_uses_all_of_it_and_no_device_is_held_beyond_what_it_has(cluster: Running) -> None:
     asked = {"half": 0.5, "nine": "9GiB", "large": "20GiB", "slice": "mig:any", "plain": "none"}
-    file = cluster.sweep_file("mixed", asked, trials=50)
+    file = cluster.sweep_file("mixed", asked, trials=70)
     process = cluster.begin("sweep", str(file), "--address", cluster.address, "--runs", cluster.runs)
     waiting = cluster.folder / "runs" / "mixed" / "waiting.json"
 
