@@ -54,6 +54,7 @@ def test_every_command_runs_in_the_order_a_reader_would_try_them(folder: Path) -
             assert distml(folder, command)
 
 
+@pytest.mark.long  # on what the commands above left
 def test_the_python_block_runs(folder: Path) -> None:
     lines = blocks("python")[0].splitlines()
     looks = [line for line in lines if "run_sweep" not in line]
