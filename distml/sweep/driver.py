@@ -47,6 +47,10 @@ _GRACE_SHARE = 0.05
 _GRACE_MOST = 0.25  # however short the budget is
 _FULL_DISK_SECONDS = 5.0
 _LOOK_SECONDS = 2.0  # between two looks at the cluster
+_WITHOUT = {  # what could not be written -> what that means
+    "checkpoints": "a cohort that dies or is interrupted trains from its beginning again",
+    "validation predictions": "the scorer has fewer trials to choose from",
+}
 _BEHIND = 100  # cohorts that are named as those that a family waits behind
 
 
@@ -79,6 +83,7 @@ class Driver:
         self._holdout_failure: str | None = None
         self._show_next = 0.0  # monotonic seconds
         self._told: set[str] = set()  # families whose way of training the user has been told
+        self._unwritten: set[str] = set()  # kinds of files of which the user knows that they could not be written
         self._sized: set[tuple[str, str]] = set()  # family, kind of slot: a cohort has been asked what size is best
         self._looked = 0.0  # at the cluster
         self._ending, self._estimate_next = 0.0, 0.0  # seconds kept for the end; when they are estimated again
@@ -210,6 +215,12 @@ class Driver:
         if self._watcher is not None and is_network and family not in self._told:
             self._told.add(family)
             self._watcher.notice(f"{family}  {news.reason}")
+
+    def take_unwritten(self, unwritten: Mapping[str, str]) -> None:
+        for what in sorted(unwritten.keys() - self._unwritten):
+            self._unwritten.add(what)
+            if self._watcher is not None:
+                self._watcher.notice(f"{what} could not be written ({unwritten[what]}): {_WITHOUT[what]}")
 
     def charge(self, cohort: str, results: Sequence[RungResult], holding: Holding) -> list[RungResult]:
         return self._telemetry.charge(cohort, results, holding)
