@@ -1,9 +1,9 @@
 """Losses of rankings and, for training without autograd, their gradients: RankNet, LambdaRank, ListNet.
 
 Everything takes leading member dimensions: scores (..., rows), grades and queries (..., rows). Documents compare within
-their query alone, which masks over all pairs of the batch's rows see to, so that a batch may hold several queries; where
-it holds a piece of one, the piece is the list. A loss is the sum over queries that its authors give, divided by the rows
-of the batch.
+their query alone, which masks over all pairs of the batch's rows see to, so that a batch may hold several queries; of
+one that it holds a piece of, the piece is the list. A loss is the sum over queries that its authors give, divided by
+the rows of the batch.
 """
 
 from collections.abc import Callable, Mapping
