@@ -7,8 +7,8 @@ import numpy as np
 
 
 def fit_ranking(model: Any, x: np.ndarray, truth: np.ndarray) -> None:
-    """Train an estimator, in place: one whose `fit` takes `qid`, as XGBoost's and CatBoost's rankers do, is told the
-    queries, rows of one query side by side; any other learns the grades as values, which is ranking pointwise.
+    """Train an estimator, in place: one whose `fit` takes `qid`, as XGBoost's ranker does, is told the queries, rows of
+    one query side by side; any other learns the grades as values, which is ranking pointwise.
 
     x: (rows, features). truth: (rows, 2), grades and codes of queries.
     """

@@ -12,12 +12,16 @@ import json
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.stats import bootstrap
+
+from distml.data.dataset import load_dataset
+from distml.models.ranking import Ranked
+from distml.sweep.spec import SweepSpec
 
 HERE = Path(__file__).parent
 PROGRAM = str(Path(sys.executable).with_name("distml"))
@@ -47,6 +51,22 @@ def arms(trials: Sequence[dict[str, Any]]) -> dict[str, list[float]]:
     return found
 
 
+def without_learning(settings: Sequence[str]) -> Iterator[tuple[str, float]]:
+    """What a random order of all documents scores, the mean of 20, and the order by the one column that does best."""
+    dataset = load_dataset(SweepSpec.from_file(HERE / "sweep.yaml", settings).data_options)
+    random = np.random.default_rng(0)
+    chance = [_score(dataset.truth, random.random(len(dataset.y))) for _ in range(20)]
+    yield "in random order", float(np.mean(chance))
+    columns = {name: dataset.frame[name].to_numpy() for name in dataset.layout.of("numeric")}
+    alone = {name: _score(dataset.truth, values) for name, values in columns.items()}
+    best = max(alone, key=lambda name: alone[name])
+    yield f"by {best} alone", alone[best]
+
+
+def _score(truth: np.ndarray, scores: np.ndarray) -> float:
+    return Ranked(truth, scores).score("ndcg@10")
+
+
 def interval(values: np.ndarray) -> str:
     """Mean [least, most]."""
     if len(values) < 3 or np.ptp(values) == 0:
@@ -73,6 +93,8 @@ def main() -> None:
         )
         beside = interval(best[name] - best[BESIDE]) if BESIDE in best else ""
         print(f"{name:32} {trials[name]:6}   {shown}   {beside}")
+    for what, score in without_learning(args.set):
+        print(f"{what:32}          {score:.3f}")
 
 
 if __name__ == "__main__":
