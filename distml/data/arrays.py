@@ -38,6 +38,12 @@ def outline(dataset: Dataset, arrays: FoldArrays) -> Outline:
     return Outline(dataset.task, arrays.x_train.shape[1], arrays.cardinalities, len(dataset.classes))
 
 
+def targets(dataset: Dataset) -> np.ndarray:
+    """What models learn, row by row, as FoldArrays has it."""
+    truth = dataset.truth
+    return truth if truth.dtype == np.int64 else truth.astype(np.float32)
+
+
 def _fitted(dataset: Dataset, variant: Variant, seed: int, rows: np.ndarray) -> tuple[Pipeline, np.ndarray]:
     preprocessor = make_preprocessor(dataset.layout, variant, seed)
     # On matrices this small, BLAS threads that wait for one another make PCA ten times slower than one alone.
@@ -49,7 +55,7 @@ def _fitted(dataset: Dataset, variant: Variant, seed: int, rows: np.ndarray) -> 
 
 def _prepare(dataset: Dataset, variant: Variant, seed: int, train: np.ndarray, valid: np.ndarray) -> FoldArrays:
     preprocessor, x_train = _fitted(dataset, variant, seed, train)
-    y = dataset.y if dataset.task == "classification" else dataset.y.astype(np.float32)
+    y = targets(dataset)
     return FoldArrays(
         x_train=x_train,
         y_train=y[train],

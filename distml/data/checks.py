@@ -73,7 +73,7 @@ def duplicates(frame: pd.DataFrame, y: np.ndarray, train: np.ndarray, holdout: n
 
 
 def _alone(x: np.ndarray, y: np.ndarray, task: Task, learn: np.ndarray, score: np.ndarray) -> float:
-    if task == "regression":
+    if task != "classification":
         tree = DecisionTreeRegressor(max_leaf_nodes=_LEAVES).fit(x[learn], y[learn])
         rest = y[score] - tree.predict(x[score])
         return 1.0 - float(np.var(rest) / np.var(y[score])) if np.var(y[score]) > 0 else 0.0

@@ -74,6 +74,9 @@ def _on_duty_twice(options: DataOptions, target: str) -> list[Mistake]:
         found.append(Mistake("data.drop", f"{target!r} is the target; take it off the list"))
     if options.group and options.time:
         found.append(Mistake("data.time", "a split goes by group or in order of time, not both; leave one out"))
+    if options.task == "ranking" and not options.group:
+        what = "missing: the column that says which query a row belongs to; documents are ranked within their query"
+        found.append(Mistake("data.group", what))
     if target in options.kinds:
         found.append(Mistake(f"data.kinds.{target}", "is the target; say task: classification or regression"))
     if target in (options.group, options.time):

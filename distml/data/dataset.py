@@ -11,6 +11,7 @@ from distml.data.checks import odd_columns, odd_things
 from distml.data.columns import group_codes, moments, read_features, wrong_columns
 from distml.data.layout import Layout, layout_of
 from distml.data.options import DataOptions, Kind
+from distml.data.queries import nothing_to_rank, odd_queries
 from distml.data.splits import Fold, Rows, Splits, resample_rows, split_rows
 from distml.data.table import TableError, file_sha256, read_table
 from distml.data.target import Target, read_target
@@ -26,7 +27,8 @@ class Dataset:
 
     frame: the features, their kinds applied
     layout: the features' kinds and categories as the training rows have them
-    y: (rows,) int64 codes into `classes`, or float64 values; zeros where the task has no target
+    y: (rows,) int64 codes into `classes`, or float64 values, of a ranking the grades; zeros where there is no target
+    queries: (rows,) int64 codes of a ranking's queries; None for other tasks
     classes: the target's labels as the table has them; of two, classes[1] is the positive one; () where it has none
     train, holdout: row numbers; without a target nothing is held out
     folds: (training, validation) row numbers, all of them among `train`; without a target resamples, see resample_rows
@@ -44,11 +46,19 @@ class Dataset:
     folds: tuple[Fold, ...]
     sha256: str
     warnings: tuple[str, ...]
+    queries: np.ndarray | None = None
 
     @property
     def kinds(self) -> Mapping[str, Kind]:
         """The kind of each feature, in their order."""
         return self.layout.kinds
+
+    @property
+    def truth(self) -> np.ndarray:
+        """What scores hold a prediction against: y or, of a ranking, int64 (rows, 2), the grade and the query."""
+        if self.queries is None:
+            return self.y
+        return np.column_stack([self.y.astype(np.int64), self.queries])
 
 
 def load_dataset(options: DataOptions) -> Dataset:
@@ -93,6 +103,9 @@ def load_dataset(options: DataOptions) -> Dataset:
         warnings += odd_columns(frame)
     else:
         warnings += odd_things(frame, target.y, target.task, options.target, splits.train, splits.holdout)
+    queries = rows.groups if target.task == "ranking" else None
+    if queries is not None:
+        warnings += odd_queries(target.y, queries)
     return Dataset(
         frame=frame,
         layout=layout_of(frame.iloc[splits.train], kinds),
@@ -105,6 +118,7 @@ def load_dataset(options: DataOptions) -> Dataset:
         folds=splits.folds,
         sha256=file_sha256(options.source),
         warnings=tuple(warnings),
+        queries=queries,
     )
 
 
@@ -138,9 +152,12 @@ def _splits(options: DataOptions, target: Target, rows: Rows) -> Splits:
     if target.task in WITHOUT_TARGET:
         return resample_rows(len(rows.y), resamples=options.folds, left_out=options.validation, seed=options.seed)
     names = [repr(label) for label in target.classes]
-    return split_rows(
+    splits = split_rows(
         rows, names, test=options.test, folds=options.folds, validation=options.validation, seed=options.seed
     )
+    if target.task == "ranking" and rows.groups is not None and (found := nothing_to_rank(rows.y, rows.groups, splits)):
+        raise MistakesError("the split", found)
+    return splits
 
 
 def _rows(table: pd.DataFrame, options: DataOptions, target: Target | None) -> tuple[Rows | None, list[Mistake]]:

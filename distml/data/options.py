@@ -20,7 +20,7 @@ class DataOptions:
     positive: bool | int | float | str | None = None  # the class whose probability is the score
     drop: tuple[str, ...] = ()
     kinds: Mapping[str, str] = field(default_factory=dict)  # column -> Kind, over what is inferred
-    group: str | None = None  # no group stands on both sides of a split
+    group: str | None = None  # no group stands on both sides of a split; of a ranking, the query
     time: str | None = None  # splits follow the order of time
     task: Task | None = None  # None: inferred from the target; without one it must be named
     test: float = 0.2  # share of the rows held out

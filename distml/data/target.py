@@ -9,11 +9,13 @@ import pandas as pd
 
 from distml.data.kinds import FALSE_WORDS, TRUE_WORDS, apply_kinds, infer_kinds, unreadable
 from distml.data.options import Kind
+from distml.data.queries import wrong_grades
 from distml.data.task import Task
 from distml.errors import Mistake, MistakesError, did_you_mean
 
 _FEW = 20  # whole numbers with more distinct values are values, not classes
 _SHOWN = 10
+_VALUES: tuple[Task, ...] = ("regression", "ranking")
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,15 +32,15 @@ def read_target(column: pd.Series, task: Task | None, positive: Any) -> Target:
     """Codes or values of the target, its kind and the task inferred unless the task is given.
 
     Texts, truth values and whole numbers of at most 20 distinct values are classes, other numbers values. Of two
-    classes the positive one is `positive`, or 1 or true beside 0, -1 or false.
+    classes the positive one is `positive`, or 1 or true beside 0, -1 or false. A ranking is never inferred.
 
     Raises:
         MistakesError: the target is neither, has one class, or its positive class cannot be told.
     """
     name = str(column.name)
     kind = infer_kinds(column.to_frame(), {})[name]
-    if task == "regression" or (task is None and kind == "numeric" and not _classes_like(_as(column, "numeric"))):
-        return _values(column, positive)
+    if task in _VALUES or (task is None and kind == "numeric" and not _classes_like(_as(column, "numeric"))):
+        return _values(column, positive, task or "regression")
     if kind in ("date", "text") and task is None:
         what = "dates" if kind == "date" else f"free text ({column.nunique():,} different values)"
         raise _mistakes("data.target", f"{name!r} holds {what}; if these are classes, say task: classification")
@@ -58,11 +60,11 @@ def read_target(column: pd.Series, task: Task | None, positive: Any) -> Target:
     return Target("classification", codes.astype(np.int64), tuple(classes), known)
 
 
-def _values(column: pd.Series, positive: Any) -> Target:
+def _values(column: pd.Series, positive: Any, task: Task) -> Target:
     numbers = _as(column, "numeric")
     lost = unreadable(column, numbers)
     if len(lost) > 0.5 * column.notna().sum():
-        raise _mistakes("task", f"regression needs numbers; {str(column.name)!r} holds {lost.iloc[0]!r}")
+        raise _mistakes("task", f"{task} needs numbers; {str(column.name)!r} holds {lost.iloc[0]!r}")
     if positive is not None:
         raise _mistakes(
             "data.positive", f"is for two classes; {str(column.name)!r} holds numbers to be predicted: leave it out"
@@ -70,7 +72,9 @@ def _values(column: pd.Series, positive: Any) -> Target:
     known = numbers.notna().to_numpy()
     if numbers[known].nunique() < 2:
         raise _mistakes("data.target", f"{str(column.name)!r} holds one value only: there is nothing to predict")
-    return Target("regression", numbers[known].to_numpy(), (), known)
+    if task == "ranking" and (wrong := wrong_grades(str(column.name), numbers[known].to_numpy())):
+        raise _mistakes("data.target", wrong)
+    return Target(task, numbers[known].to_numpy(), (), known)
 
 
 def _as(column: pd.Series, kind: Kind) -> pd.Series:

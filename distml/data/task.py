@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-Task = Literal["classification", "regression", "clustering", "projection"]
+Task = Literal["classification", "regression", "ranking", "clustering", "projection"]
 WITHOUT_TARGET: frozenset[Task] = frozenset({"clustering", "projection"})
 
 
@@ -24,7 +24,8 @@ class FoldArrays:
     """One fold under one preprocessing variant, fitted on that fold's training rows only.
 
     x_*: float32 (rows, features), C-contiguous; the last len(cardinalities) columns hold category codes.
-    y_*: int64 class codes or float32 values, (rows,); zeros where the task has no target.
+    y_*: int64 class codes or float32 values, (rows,); of a ranking int64 (rows, 2), the grade of relevance and the code
+    of the query; zeros where the task has no target.
     train_rows, valid_rows: int64, the rows' places in the whole table; the same rows where the task has no target.
     """
 

@@ -80,7 +80,7 @@ class _Check:
     def __init__(self, kind: type) -> None:
         self.kind = kind
 
-    def __call__(self, params: Params) -> None:
+    def __call__(self, params: Params, task: Task) -> None:
         constraints = getattr(self.kind, "_parameter_constraints", None)
         if constraints:
             from sklearn.utils._param_validation import validate_parameter_constraints
@@ -127,10 +127,10 @@ def _tasks(kind: type) -> frozenset[Task]:
         return frozenset({"classification"})
     bases = {base.__name__ for base in kind.__mro__}
     if "RegressorMixin" in bases:
-        return frozenset({"regression"})
+        return frozenset({"regression", "ranking"})
     if hasattr(kind, "fit_transform") and not hasattr(kind, "predict"):
         return frozenset({"projection"})
-    return frozenset({"classification", "regression"})
+    return frozenset({"classification", "regression", "ranking"})
 
 
 def _signature(kind: type) -> frozenset[str]:

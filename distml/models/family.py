@@ -33,7 +33,7 @@ class Family:
     engine: Literal["estimator", "network"]
     build: Callable[[Params, Outline, int], Any]
     space: Space
-    tasks: frozenset[Task] = frozenset({"classification", "regression"})
+    tasks: frozenset[Task] = frozenset({"classification", "regression", "ranking"})  # rankings by the documents' values
     resource: str | None = None  # what trials are compared along: 'epochs', 'trees'; None: one rung
     first_rung: int = 1  # smallest resource at which a comparison means something
     growth: Growth | None = None
@@ -41,7 +41,7 @@ class Family:
     parameters: frozenset[str] = field(default_factory=frozenset)  # what `build` takes, where more than the space names
     build_plain: Callable[[Params, Outline, int], Any] | None = None
     domains: Mapping[str, str] = field(default_factory=dict)  # parameter -> words for its valid values
-    check: Callable[[Params], None] | None = None  # raises ValueError for a value outside the model's domain
+    check: Callable[[Params, Task], None] | None = None  # raises ValueError for a value outside the model's domain
 
     @property
     def size_parameter(self) -> str | None:

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from distml.data.task import Task
-from distml.models import losses
+from distml.models import losses, ranking_losses
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU, "gelu": nn.GELU, "tanh": nn.Tanh}
 NORMALISATIONS: dict[str, type[nn.Module] | None] = {"none": None, "layer": nn.LayerNorm, "batch": nn.BatchNorm1d}
 OPTIMISERS = ("adamw", "adam", "sgd")
-GAMMAS = {"cross-entropy": 0.0, "focal": 2.0, "complement": -1.0}  # of each loss, as its authors advise
+LOSSES: dict[Task, str] = {"classification": "cross-entropy", "ranking": "lambdarank"}  # by default
+GAMMAS = {"focal": 2.0, "complement": -1.0}  # of each loss that has one, as its authors advise
 SCHEDULES = ("constant", "cosine", "linear")
 
 
@@ -24,16 +25,18 @@ class ScoringLayers(nn.Module):
     Without Lightning, whose import takes longer than a small cohort trains; ScoringNetwork is the LightningModule.
 
     Category codes, the last len(cardinalities) columns, go through embeddings. Two classes share one logit. A
-    regression learns the standardised target and predicts in the target's own unit.
+    regression learns the standardised target and predicts in the target's own unit. A ranking gives each document a
+    score, of which the order within a query is all that means something.
 
     Args:
         features: columns of x, category codes included.
-        classes: number of classes; ignored for regression.
+        classes: number of classes; ignored for regression and ranking.
         class_weight: 'none', 'balanced' (each class has the same total weight), or the positive class's weight.
         momentum: of sgd; betas: of adam and adamw.
         schedule: the learning rate's shape over the whole training, after the warm-up: constant, or down to 0.
         warmup: share of all steps during which the rate rises linearly from 0.
-        loss: of a classification: cross-entropy, focal, or complement cross-entropy (see losses.py).
+        loss: of a classification: cross-entropy (by default), focal, or complement cross-entropy (see losses.py); of a
+            ranking: lambdarank (by default), ranknet, listnet (see ranking_losses.py), or squared, of the grades.
         gamma: of the focal loss (2 by default) or of complement cross-entropy (-1 by default).
         gradient_clip_val: largest gradient norm, 0 for no limit.
         epochs, batch_size: read by whoever trains the network.
@@ -64,7 +67,7 @@ class ScoringLayers(nn.Module):
         warmup: float = 0.0,
         class_weight: Literal["none", "balanced"] | float = "none",
         label_smoothing: float = 0.0,
-        loss: Literal["cross-entropy", "focal", "complement"] = "cross-entropy",
+        loss: str | None = None,
         gamma: float | None = None,
         gradient_clip_val: float = 0.0,
         epochs: int = 10,
@@ -77,8 +80,8 @@ class ScoringLayers(nn.Module):
         }  # fmt: skip
         self.task = task
         self.label_smoothing = label_smoothing
-        self.loss = loss
-        self.gamma = float(GAMMAS[loss] if gamma is None else gamma)
+        self.loss = "squared" if task == "regression" else loss or LOSSES[task]
+        self.gamma = float(GAMMAS.get(self.loss, 0.0) if gamma is None else gamma)
         if loss == "focal" and self.gamma < 0:
             raise ValueError(f"gamma {gamma!r} is below 0, which the focal loss does not take")
         self.gradient_clip_val = gradient_clip_val
@@ -102,12 +105,14 @@ class ScoringLayers(nn.Module):
         self.register_buffer("target_scale", torch.ones(()))
 
     def observe_targets(self, y: Tensor) -> None:
-        """Take from the training targets, (rows,), what the loss needs: class frequencies, or mean and spread."""
-        if self.task == "regression":
+        """Take from the training targets, as FoldArrays has them, what the loss needs: class frequencies, or mean and
+        spread."""
+        if self.loss == "squared":
+            y = y[:, 0] if self.task == "ranking" else y
             spread = y.double().std(correction=0)
             self.target_mean.copy_(y.double().mean())
             self.target_scale.copy_(spread if spread > 0 else torch.ones(()))
-        elif self.settings["class_weight"] == "balanced":
+        elif self.task == "classification" and self.settings["class_weight"] == "balanced":
             classes = len(self.class_weights)
             counts = torch.bincount(y.long(), minlength=classes).clamp(min=1)
             self.class_weights.copy_(len(y) / (classes * counts))
@@ -125,7 +130,7 @@ class ScoringLayers(nn.Module):
     def predict(self, x: Tensor) -> Tensor:
         """x: (rows, features) -> (rows, classes) probabilities, or (rows,) values."""
         output = self(x)
-        if self.task == "regression":
+        if self.task != "classification":
             return output * self.target_scale + self.target_mean
         if output.ndim == x.ndim:
             return torch.softmax(output, -1)
@@ -137,6 +142,8 @@ class ScoringLayers(nn.Module):
         output = self(x)
         if self.task == "regression":
             return losses.squared(output, y, self.target_mean, self.target_scale)
+        if self.task == "ranking":
+            return self._ranking_loss(output, y[..., 0], y[..., 1])
         several = output.ndim == x.ndim
         if self.loss == "focal":
             focal = losses.focal if several else losses.focal_binary
@@ -145,6 +152,11 @@ class ScoringLayers(nn.Module):
             return losses.complement(output, y, self.class_weights, self.label_smoothing, self.gamma)
         plain = losses.multiclass if several else losses.binary
         return plain(output, y, self.class_weights, self.label_smoothing)
+
+    def _ranking_loss(self, scores: Tensor, grades: Tensor, queries: Tensor) -> Tensor:
+        if self.loss == "squared":
+            return losses.squared(scores, grades, self.target_mean, self.target_scale)
+        return ranking_losses.LOSSES[self.loss](scores, grades, queries)
 
     def configure_optimizers(self) -> Any:
         rule, lr, decay = self.settings["optimiser"], self.settings["lr"], self.settings["weight_decay"]

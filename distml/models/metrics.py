@@ -12,6 +12,7 @@ import numpy as np
 
 from distml.data.task import WITHOUT_TARGET, Task
 from distml.errors import did_you_mean
+from distml.models.ranking import Ranked, is_ranking_metric, ranking_metrics
 
 if TYPE_CHECKING:
     from distml.models.unsupervised import Described
@@ -35,8 +36,13 @@ def find_metric(name: str, task: Task) -> Metric:
         ValueError: there is no such metric for this task; the message has the nearest name and all of them.
     """
     known = metric_names(task)
-    if name not in known:
-        raise ValueError(f"no metric {name!r} for {task}.{did_you_mean(name, known)} There are: {', '.join(known)}")
+    if name not in known and not (task == "ranking" and is_ranking_metric(name)):
+        more = "; ndcg@K with any K" if task == "ranking" else ""
+        raise ValueError(
+            f"no metric {name!r} for {task}.{did_you_mean(name, known)} There are: {', '.join(known)}{more}"
+        )
+    if task == "ranking":
+        return Metric(name, greater_is_better=True)
     if task in WITHOUT_TARGET:
         from distml.models.unsupervised import LOWER_IS_BETTER
 
@@ -48,6 +54,8 @@ def find_metric(name: str, task: Task) -> Metric:
 
 def metric_names(task: Task) -> list[str]:
     """All metrics for a task, sorted; those for several labels a row ('f1_samples') fit none."""
+    if task == "ranking":
+        return ranking_metrics()
     if task in WITHOUT_TARGET:
         from distml.models.unsupervised import NAMES
 
@@ -75,8 +83,9 @@ class Evaluator:
     def __call__(self, y: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
         """Score one model on one fold.
 
-        y: (rows,) class codes or values. prediction: (rows, classes) probabilities, or (rows,) values. Without a target
-        y is (rows, features), what was clustered or projected, and prediction the clusters or coordinates.
+        y: (rows,) class codes or values, of a ranking (rows, 2) as FoldArrays has it. prediction: (rows, classes)
+        probabilities, or (rows,) values. Without a target y is (rows, features), what was clustered or projected, and
+        prediction the clusters or coordinates.
         A score that is not defined because a class is missing from `y`, or all rows are, is nan. So is a reported one
         that does not take these values (a logarithm of a negative prediction); of the sweep's metric that is an error.
 
@@ -88,14 +97,16 @@ class Evaluator:
         scored = self._opened(y, prediction)
         return {name: self._score(scored, name) for name in self.names}
 
-    def _opened(self, y: np.ndarray, prediction: np.ndarray) -> "_Scored | Described":
+    def _opened(self, y: np.ndarray, prediction: np.ndarray) -> "_Scored | Ranked | Described":
+        if self.task == "ranking":
+            return Ranked(y, prediction)
         if self.task not in WITHOUT_TARGET:
             return _Scored(y, prediction, self.classes)
         from distml.models.unsupervised import Described
 
         return Described(y, prediction)
 
-    def _score(self, scored: "_Scored | Described", name: str) -> float:
+    def _score(self, scored: "_Scored | Ranked | Described", name: str) -> float:
         try:
             return scored.score(name)
         except ValueError:

@@ -28,7 +28,7 @@ def _predicted(module: Any, x: Tensor, outline: Outline) -> Tensor:
     output = module(x)
     if output.shape[-1] == 1 and output.ndim == 2:
         output = output.squeeze(-1)
-    if outline.task == "regression":
+    if outline.task != "classification":
         return output
     if output.ndim == 2:
         return torch.softmax(output, -1)

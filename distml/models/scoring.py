@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeVar
 
-from distml.data.task import Outline
+from distml.data.task import Outline, Task
 from distml.models.family import Family, Params
 from distml.models.space import Choice, Fixed, Float, Value
 
@@ -27,7 +27,7 @@ _DOMAINS = {
     "warmup": "the share of steps spent warming up, from 0 to 1",
     "class_weight": "none, balanced, or the positive class's weight, above 0",
     "label_smoothing": "from 0 up to, not including, 1",
-    "loss": "cross-entropy, focal or complement",
+    "loss": "cross-entropy, focal or complement; of a ranking lambdarank, ranknet, listnet or squared",
     "gamma": "a number: of the focal loss at least 0, of complement cross-entropy -1 in its paper",
     "gradient_clip_val": "at least 0; 0 clips nothing",
     "epochs": "a whole number, at least 1",
@@ -38,7 +38,11 @@ _WORDS = {
     "normalisation": ("none", "layer", "batch"),
     "optimiser": ("adamw", "adam", "sgd"),
     "schedule": ("constant", "cosine", "linear"),
-    "loss": ("cross-entropy", "focal", "complement"),
+}
+_LOSSES: Mapping[Task, tuple[str, ...]] = {
+    "classification": ("cross-entropy", "focal", "complement"),
+    "regression": ("squared",),
+    "ranking": ("lambdarank", "ranknet", "listnet", "squared"),
 }
 _BELOW_ONE = ("dropout", "momentum", "label_smoothing")
 
@@ -65,12 +69,15 @@ def _build(kind: "type[_Layers]", params: Params, outline: Outline, seed: int) -
     return kind(outline.features, **shape, **dict(params))  # type: ignore[arg-type]
 
 
-def check_network(params: Params) -> None:
+def check_network(params: Params, task: Task = "classification") -> None:
     """Raises ValueError for the first value the network could not be built or trained with."""
     for name, value in params.items():
         if name not in _DOMAINS:
             raise ValueError(f"the scoring network has no parameter {name!r}; it has {', '.join(_DOMAINS)}")
-        if not _is_valid(name, value):
+        if name == "loss":
+            if value not in _LOSSES[task]:
+                raise ValueError(f"loss {value!r} is none of a {task}: {', '.join(_LOSSES[task])}")
+        elif not _is_valid(name, value):
             raise ValueError(f"{name} {value!r} is not {_DOMAINS[name]}")
 
 

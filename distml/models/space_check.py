@@ -43,7 +43,7 @@ def extremes(domain: Domain) -> list[Value]:
 def _refusal(family: Family, name: str, value: Value, task: Task) -> str | None:
     if family.check:
         try:
-            family.check({name: value})
+            family.check({name: value}, task)
         except (ValueError, DistmlError) as error:
             return str(error)
     if family.engine == "network" or family.parameters:

@@ -74,7 +74,8 @@ class Scorer:
         """Score a table as it was read from a file; one row comes out for each that goes in, in their order.
 
         Two classes: 'probability' of the positive one, 'points', 'decision'; more: 'probability_<class>', 'decision';
-        regression: 'prediction'. A row that cannot be scored has none of them, and says why in 'problem'.
+        regression: 'prediction'; ranking: 'score', the higher the further up in its query. A row that cannot be scored
+        has none of them, and says why in 'problem'.
 
         threshold, points: instead of the scorer's own.
 
@@ -114,7 +115,8 @@ class Scorer:
     ) -> dict[str, np.ndarray]:
         classes = self.manifest.classes
         if not classes:
-            return {"prediction": _texts(scores, known, "%.6g")}
+            name = "score" if self.manifest.task == "ranking" else "prediction"
+            return {name: _texts(scores, known, "%.6g")}
         names = np.array([str(label) for label in classes], dtype=object)
         if len(classes) > 2:
             decided = names[np.argmax(np.where(known[:, None], scores, 0), axis=1)]

@@ -49,7 +49,8 @@ def select(
 def mean_over_folds(evaluator: Evaluator, y: np.ndarray, folds: Sequence[np.ndarray]) -> Callable[[np.ndarray], float]:
     """The sweep's own score of a prediction, the mean over its folds, turned so that more is better.
 
-    y: (rows,) codes or values. folds: row numbers, an array for each. A fold on which it is not defined is left out.
+    y: (rows,) codes or values, of a ranking (rows, 2). folds: row numbers, an array for each. A fold on which it is not
+    defined is left out.
     """
     only = Evaluator(evaluator.metric.name, (), evaluator.task, evaluator.classes)
     sign = 1.0 if evaluator.metric.greater_is_better else -1.0

@@ -88,8 +88,9 @@ def _blind(checked: Checked, trial: str) -> Ensemble:
 
 
 def _calibration(checked: Checked, kept: OutOfFold, raw: np.ndarray) -> Calibration:
-    if checked.dataset.task == "regression":
-        return Calibration(method="none", reason="values need no calibration")
+    if checked.dataset.task != "classification":
+        what = "scores of a ranking" if checked.dataset.task == "ranking" else "values"
+        return Calibration(method="none", reason=f"{what} need no calibration")
     folds = kept.folds
     if len(folds) == 1:
         order = np.random.default_rng(checked.spec.seed).permutation(len(raw))

@@ -212,7 +212,7 @@ def _raw_holdout(manifest: Manifest, made: Path, checked: Checked, threads: int)
 
 def _evaluated(checked: Checked, prediction: np.ndarray) -> dict[str, float]:
     dataset = checked.dataset
-    return checked.evaluator(dataset.y[dataset.holdout], as_evaluated(prediction, len(dataset.classes)))
+    return checked.evaluator(dataset.truth[dataset.holdout], as_evaluated(prediction, len(dataset.classes)))
 
 
 def _data(checked: Checked) -> Data:

@@ -22,7 +22,7 @@ class OutOfFold:
     """Predictions of the same rows by several trials, none of which had learnt from the row that it predicts.
 
     predictions: trial -> (rows,) probability of classes[1] or value, or (rows, classes); in the order they were asked
-    y: (rows,) codes or values
+    y: (rows,) codes or values; of a ranking (rows, 2), grades and queries
     rows: (rows,) row numbers in the dataset
     folds: places among the rows, an array for each fold
     """
@@ -61,7 +61,7 @@ def read_out_of_fold(folder: RunFolder, dataset: Dataset, trials: Sequence[Trial
     folds = (np.flatnonzero(np.isin(rows, valid)) for _, valid in dataset.folds)
     return OutOfFold(
         predictions={trial: found[trial][shared] for trial in full},
-        y=dataset.y[rows],
+        y=dataset.truth[rows],
         rows=rows,
         folds=tuple(fold for fold in folds if len(fold)),
     )

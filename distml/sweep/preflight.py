@@ -28,6 +28,7 @@ from distml.training.structure import with_structure
 DEFAULT_METRICS: Mapping[Task, str] = {
     "classification": "roc_auc",
     "regression": "rmse",
+    "ranking": "ndcg@10",
     "clustering": "silhouette",
     "projection": "trustworthiness",
 }

@@ -8,11 +8,10 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import numpy as np
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
-from distml.data.arrays import fit_preprocessor
+from distml.data.arrays import fit_preprocessor, targets
 from distml.data.preprocessing import cardinalities
 from distml.data.task import FoldArrays, Outline
 from distml.data.variant import Variant, variant_from
@@ -101,8 +100,7 @@ class Refit:
             name = f"preprocessing-{len(self._variants) + 1}.skops"
             write_object(preprocessor, self._folder / name)
             x = preprocessor.transform(dataset.frame.iloc[dataset.train])
-            y = dataset.y[dataset.train]
-            y = y if dataset.task == "classification" else y.astype(np.float32)
+            y = targets(dataset)[dataset.train]
             none = slice(0, 0)
             whole = FoldArrays(x, y, x[none], y[none], dataset.train, dataset.train[none], cardinalities(preprocessor))
             self._variants[variant] = name, whole, preprocessor

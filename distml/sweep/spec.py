@@ -52,7 +52,10 @@ class Data(_Part):
     positive: Scalar | None = Field(default=None, description="the class whose probability is the score")
     drop: Names = Field(default=(), description="columns to leave out")
     kinds: dict[str, Kind] = Field(default={}, description="column -> kind, where the inferred one is wrong")
-    group: str | None = Field(default=None, description="a column: none of its groups stands on both sides of a split")
+    group: str | None = Field(
+        default=None,
+        description="a column: none of its groups stands on both sides of a split; of a ranking, its query",
+    )
     time: str | None = Field(default=None, description="a column: splits follow its order")
 
 
@@ -196,7 +199,10 @@ class SweepSpec(_Part):
 
     name: Name = Field(description="letters, digits, - and _; the run's folder")
     seed: int = Field(default=0, ge=0, lt=2**63, description="decides every trial's own seed")
-    task: Task | None = Field(default=None, description="inferred from the target where it is plain")
+    task: Task | None = Field(
+        default=None,
+        description="inferred from the target where it is plain; ranking, clustering, projection never are",
+    )
     data: Data = Field(description="which table, and what to learn from it: source and, to predict, target")
     split: Split = Field(default=Split(), description="what trains, what compares, what is kept back")
     preprocessing: Preprocessing = Field(
@@ -207,7 +213,8 @@ class SweepSpec(_Part):
     )
     metric: str | None = Field(
         default=None,
-        description="what 'best' means; by default roc_auc, rmse, silhouette or trustworthiness, as the task has it",
+        description="what 'best' means; by default, as the task has it, roc_auc, rmse, ndcg@10, silhouette or "
+        "trustworthiness",
     )
     report: Names = Field(default=(), description="further metrics to record")
     search: Search = Field(default=Search(), description="who proposes trials and who stops them")

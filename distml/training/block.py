@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from distml.data.task import FoldArrays
-from distml.training.modules import tensor_of
+from distml.training.modules import queries_of, tensor_of
 from distml.training.optimisers import Course, Update
 from distml.training.order import row_order
 
@@ -59,6 +59,7 @@ class Table:
 
         self.rows = [len(fold.x_train) for fold in folds]
         self.starts = [sum(self.rows[:fold]) for fold in range(len(folds))]
+        self.queries = [queries_of(fold) for fold in folds]
         self.x = torch.cat([learner.table(put(fold.x_train)) for fold in folds])
         y = torch.cat([tensor_of(fold.y_train) for fold in folds]).to(device)
         self.y = y.to(dtype) if y.is_floating_point() else y
@@ -84,7 +85,10 @@ def train_block(
     rest = learner.bind(held, gradient, table.x, table.y, left) if left else None
     for epoch in range(first, last):
         update = Update([lane.course for lane in lanes], epoch * steps, (epoch + 1) * steps, weights)
-        orders = [row_order(lane.seed, epoch, rows).int() + table.starts[lane.fold] for lane in lanes]
+        orders = [
+            row_order(lane.seed, epoch, rows, table.queries[lane.fold]).int() + table.starts[lane.fold]
+            for lane in lanes
+        ]
         order = torch.stack(orders).to(table.x.device, non_blocking=True)
         index = order[:, : batches * size].view(len(lanes), batches, size).transpose(0, 1).reshape(batches, -1)
         for batch in range(batches):

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from distml.models import losses
+from distml.models import losses, ranking_losses
 from distml.models.layers import ScoringLayers
 from distml.training.embeddings import Embeddings
 from distml.training.optimisers import Course, scoring_course
@@ -134,8 +134,8 @@ class ChainStep:
         self.x, self.y = x, y.to(x.dtype) if self.plain else y
         matrix_gradients, norm_gradients, table_gradients = chain.views(gradient)
         self.batch_x = x.new_empty(members * rows, x.shape[1])
-        self.batch_y = self.y.new_empty(members * rows)
-        self.target = self.batch_y.view(members, rows)
+        self.batch_y = self.y.new_empty(members * rows, *y.shape[1:])
+        self.target = self.batch_y.view(members, rows, *y.shape[1:])
         rate = state["rate"][:, None, None]
         self.dropout = dropout = bool((rate > 0).any())
         self.generator = torch.Generator(x.device)
@@ -179,6 +179,8 @@ class ChainStep:
         if self.task == "regression":
             mean, scale = self.state["mean"], self.state["scale"]
             return losses.squared_gradient(output.squeeze(-1), self.target, mean, scale).unsqueeze(-1)
+        if self.task == "ranking":
+            return self._ranking_gradient(output.squeeze(-1)).unsqueeze(-1)
         given = self.target, self.class_weights, self.smoothing
         if output.shape[-1] > 1:
             if self.loss == "cross-entropy":
@@ -188,6 +190,12 @@ class ChainStep:
         if self.loss == "focal":
             return losses.focal_binary_gradient(output.squeeze(-1), *given, self.gamma).unsqueeze(-1)
         return losses.binary_gradient(output.squeeze(-1), *given).unsqueeze(-1)
+
+    def _ranking_gradient(self, scores: Tensor) -> Tensor:
+        grades, queries = self.target[..., 0], self.target[..., 1]
+        if self.loss == "squared":
+            return losses.squared_gradient(scores, grades, self.state["mean"], self.state["scale"])
+        return ranking_losses.GRADIENTS[self.loss](scores, grades, queries)
 
 
 class _Layer:

@@ -17,6 +17,7 @@ from distml.models.probabilities import predicted
 from distml.training.cohort import Assignment, Member, RungResult, State
 from distml.training.failures import failure_of
 from distml.training.out_of_bag import OutOfBag
+from distml.training.ranked import fit_ranking
 from distml.training.scores import score_pairs
 from distml.training.validation import Validation
 
@@ -138,7 +139,8 @@ def build(assignment: Assignment, member: Member) -> Any:
 
 
 def grow(assignment: Assignment, model: Any, x: np.ndarray, y: np.ndarray, resource: int) -> None:
-    """Train a model to `resource` trees, keeping those it has; one that is no ensemble is just trained.
+    """Train a model to `resource` trees, keeping those it has; one that is no ensemble is just trained. x, y: as in
+    FoldArrays.
 
     AdaBoost and XGBoost cannot keep their trees and stay equal to an ensemble trained in one go (the first has no
     `warm_start`, the second draws its subsamples afresh): they are trained again at each rung with the same seed. Rungs
@@ -149,7 +151,10 @@ def grow(assignment: Assignment, model: Any, x: np.ndarray, y: np.ndarray, resou
         model.set_params(**{growth.parameter: resource})
         if growth.warm_start:
             model.set_params(warm_start=True)
-    model.fit(x, y)
+    if assignment.outline.task == "ranking":
+        fit_ranking(model, x, y)
+    else:
+        model.fit(x, y)
 
 
 def refit(assignment: Assignment, member: Member) -> Any:

@@ -36,7 +36,8 @@ def make_module(assignment: Assignment, params: Params, seed: int, fold: int, ep
 
     plain: a torch module will do, where the family has one.
 
-    A module with a method `observe_targets` is shown the fold's training targets once, as a tensor (rows,).
+    A module with a method `observe_targets` is shown the fold's training targets once, as a tensor
+    shaped as FoldArrays has them.
     """
     resource = assignment.family.resource
     given = {resource: epochs, **params} if resource else dict(params)
@@ -52,6 +53,13 @@ def make_module(assignment: Assignment, params: Params, seed: int, fold: int, ep
 def tensor_of(array: np.ndarray) -> Tensor:
     """The array as a tensor; a copy where it lies in memory that is shared and cannot be written."""
     return torch.from_numpy(np.require(array, requirements="W"))
+
+
+def queries_of(fold: FoldArrays) -> Tensor | None:
+    """(rows,) the queries of a ranking's training rows, as codes from 0 on; None for other tasks."""
+    if fold.y_train.ndim == 1:
+        return None
+    return torch.from_numpy(np.unique(fold.y_train[:, 1], return_inverse=True)[1])
 
 
 def batch_size_of(params: Params, module: Any) -> int:

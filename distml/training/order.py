@@ -12,9 +12,18 @@ def fold_seed(seed: int, fold: int) -> int:
     return (seed + fold) % 2**63
 
 
-def row_order(seed: int, epoch: int, rows: int) -> Tensor:
-    """The order of the training rows in one epoch: int64 (rows,), on the CPU. Batches are its consecutive pieces."""
-    return torch.randperm(rows, generator=_generator(seed, epoch))
+def row_order(seed: int, epoch: int, rows: int, queries: Tensor | None = None) -> Tensor:
+    """The order of the training rows in one epoch: int64 (rows,), on the CPU. Batches are its consecutive pieces.
+
+    queries: (rows,) codes from 0 on, of a ranking: the rows of a query stand side by side, queries in random order and
+    the rows of each, so that a batch is made of whole queries but for its first and last, of which it may have a piece.
+    """
+    generator = _generator(seed, epoch)
+    order = torch.randperm(rows, generator=generator)
+    if queries is None:
+        return order
+    places = torch.randperm(int(queries.max()) + 1, generator=generator)
+    return order[torch.argsort(places[queries[order]], stable=True)]
 
 
 def noise_seed(epoch: int, batch: int) -> int:

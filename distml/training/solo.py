@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from distml.models.network_output import predictions
 from distml.training.cohort import Assignment, Failure, Member, RungResult, State
 from distml.training.failures import failure_of
-from distml.training.modules import batch_size_of, make_module, tensor_of, write_checkpoint
+from distml.training.modules import batch_size_of, make_module, queries_of, tensor_of, write_checkpoint
 from distml.training.order import fold_seed, row_order, step_seed
 from distml.training.scores import score_folds
 from distml.training.usage import peak_memory_mib
@@ -136,7 +136,8 @@ class SoloCohort:
         module = self._made(member, fold)
         rows = _Rows(self.assignment, fold, self.dtype)
         reached = member.rungs[one.rung - 1] if one.rung else 0
-        order = _BatchOrder(fold_seed(member.seed, fold), len(rows), batch_size_of(member.params, module), reached)
+        size, queries = batch_size_of(member.params, module), queries_of(self.assignment.folds[fold])
+        order = _BatchOrder(fold_seed(member.seed, fold), len(rows), size, reached, queries)
         checkpoint = self._checkpoint(one, fold)
         with _silence():
             trainer = pl.Trainer(
@@ -183,8 +184,8 @@ class _Rows(Dataset[tuple[Tensor, Tensor]]):
 class _BatchOrder(Sampler[Tensor]):
     """Each epoch's batches as index tensors. Lightning calls set_epoch, but not before the first epoch of a fit."""
 
-    def __init__(self, seed: int, rows: int, batch_size: int, epoch: int) -> None:
-        self.seed, self.rows, self.batch_size, self.epoch = seed, rows, batch_size, epoch
+    def __init__(self, seed: int, rows: int, batch_size: int, epoch: int, queries: Tensor | None) -> None:
+        self.seed, self.rows, self.batch_size, self.epoch, self.queries = seed, rows, batch_size, epoch, queries
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
@@ -193,7 +194,7 @@ class _BatchOrder(Sampler[Tensor]):
         return -(-self.rows // self.batch_size)
 
     def __iter__(self) -> Iterator[Tensor]:
-        return iter(torch.split(row_order(self.seed, self.epoch, self.rows), self.batch_size))
+        return iter(torch.split(row_order(self.seed, self.epoch, self.rows, self.queries), self.batch_size))
 
 
 class _StopAt(pl.Callback):

@@ -70,7 +70,7 @@ def test_an_estimator_takes_its_parameters_and_the_trials_seed(module):
 
 def test_scikit_learns_own_classes_can_be_named_and_say_what_they_refuse():
     family = family_from_class("sklearn.linear_model:Ridge", {"alpha": Float(0.1, 1.0)})
-    assert family.tasks == {"regression"}
+    assert family.tasks == {"ranking", "regression"}
     (mistake,) = check_space(family, {"alpha": Float(-1.0, 1.0)}, "regression")
     assert "'alpha' parameter of Ridge must be" in mistake.what
 

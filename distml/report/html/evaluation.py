@@ -35,7 +35,7 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Both parts; one without rows is empty. classes: 0 for regression."""
+    """Both parts; one without rows is empty. classes: 0 for regression and ranking."""
 
     out_of_fold: Part
     holdout: Part
@@ -66,7 +66,7 @@ def read_evaluation(path: Path, task: str) -> Evaluation:
         what = f"lacks {', '.join(lacking)}" if lacking else "holds no row of the holdout"
         raise DistmlError(f"{path} {what}; make it again: distml export")
     out_of_fold, holdout = (_part(frame[frame["part"] == part], scores) for part in PARTS)
-    return Evaluation(out_of_fold, holdout, 0 if task == "regression" else several or 2)
+    return Evaluation(out_of_fold, holdout, 0 if task in ("regression", "ranking") else several or 2)
 
 
 def _part(frame: "pandas.DataFrame", scores: dict[str, list[str]]) -> Part:

@@ -12,6 +12,7 @@ from distml.report.html.ensemble import ensemble
 from distml.report.html.evaluation import Evaluation, read_evaluation
 from distml.report.html.fairness import check_sensitive, fairness
 from distml.report.html.importance import importance
+from distml.report.html.order import order
 from distml.report.html.rows import SweepRows, read_rows
 from distml.report.html.stability import stability
 from distml.report.html.values import values
@@ -51,6 +52,10 @@ def scored_sections(sweep: "LoadedSweep", sensitive: str | None) -> list[Section
     except DistmlError as error:
         return [Section("scorer", "The scorer", str(error))]
     scorer, why_no_scorer = _opened(sweep)
+    if task == "ranking":
+        told = [ensemble(scorer.manifest, sweep.record.scorer_is_current)] if scorer is not None else []
+        fair = [_fairness(sweep.name, evaluation, rows, sensitive, scorer)] if sensitive is not None else []
+        return [*told, order(evaluation, rows, why_no_rows), *fair]
     return [
         *([ensemble(scorer.manifest, sweep.record.scorer_is_current)] if scorer is not None else []),
         *_quality(evaluation, rows),
