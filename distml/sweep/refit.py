@@ -30,6 +30,7 @@ from distml.training import cohort
 _HOLDS_ROWS = {
     "k-nearest-neighbours": "holds the training rows, prepared",
     "support-vector-machine": "holds some training rows, prepared",
+    "label-spreading": "holds the training rows, prepared",
 }
 
 
@@ -104,7 +105,9 @@ class Refit:
             y = dataset.y[dataset.train]
             y = y if dataset.task == "classification" else y.astype(np.float32)
             none = slice(0, 0)
-            whole = FoldArrays(x, y, x[none], y[none], dataset.train, dataset.train[none], cardinalities(preprocessor))
+            others = None if dataset.unlabelled is None else preprocessor.transform(dataset.unlabelled)
+            codes = cardinalities(preprocessor)
+            whole = FoldArrays(x, y, x[none], y[none], dataset.train, dataset.train[none], codes, others)
             self._variants[variant] = name, whole, preprocessor
         return self._variants[variant]
 
