@@ -5,7 +5,7 @@ from sklearn.base import BaseEstimator
 from distml.data.task import Outline
 from distml.models.family import Family, Params
 from distml.models.parameters import assemble
-from distml.models.space import Choice, Float, Int
+from distml.models.space import Choice, Fixed, Float, Int
 from distml.models.tree_augmented import TreeAugmentedNaiveBayes
 
 
@@ -22,6 +22,7 @@ BAYES_NET = Family(
         "n_bins": Int(2, 10),
         "strategy": Choice(("quantile", "uniform", "kmeans")),
         "smoothing": Float(0.03, 30.0, log=True),
+        "tree": Fixed(True),
     },
     tasks=frozenset({"classification"}),
 )

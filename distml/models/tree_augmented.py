@@ -31,6 +31,7 @@ class TreeAugmentedNaiveBayes(ClassifierMixin, BaseEstimator):
     n_bins: at most so many bins of a column of numbers; one of no more different values has a bin for each
     strategy: scikit-learn's way to cut the others into bins, 'quantile', 'uniform' or 'kmeans'
     smoothing: rows added to each cell of a table, above 0
+    tree: false leaves the tree out, which is naive Bayes on the same bins
     cardinalities: the last columns hold integer codes below these
 
     Fitted: classes_, (classes,); edges_, each numeric column's inner edges; parents_, (features,) what each hangs on,
@@ -41,14 +42,21 @@ class TreeAugmentedNaiveBayes(ClassifierMixin, BaseEstimator):
         "n_bins": [Interval(Integral, 2, None, closed="left")],
         "strategy": [StrOptions({"quantile", "uniform", "kmeans"})],
         "smoothing": [Interval(Real, 0, None, closed="neither")],
+        "tree": ["boolean"],
     }
 
     def __init__(
-        self, n_bins: int = 5, strategy: str = "quantile", smoothing: float = 1.0, cardinalities: Sequence[int] = ()
+        self,
+        n_bins: int = 5,
+        strategy: str = "quantile",
+        smoothing: float = 1.0,
+        tree: bool = True,
+        cardinalities: Sequence[int] = (),
     ) -> None:
         self.n_bins = n_bins
         self.strategy = strategy
         self.smoothing = smoothing
+        self.tree = tree
         self.cardinalities = cardinalities
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
@@ -65,7 +73,9 @@ class TreeAugmentedNaiveBayes(ClassifierMixin, BaseEstimator):
         table = pd.DataFrame(np.column_stack([self.states(X), classes]), columns=[*names, _CLASS])
         learner = pyagrum.BNLearner(table, network)
         learner.setNumberOfThreads(1)
-        self.parents_ = tree(_information(learner, names, [_CLASS]))
+        self.parents_ = np.full(len(names), -1)
+        if self.tree:
+            self.parents_ = spanning_tree(_information(learner, names, [_CLASS]))
         for name, parent in zip(names, self.parents_, strict=True):
             network.addArc(_CLASS, name)
             if parent >= 0:
@@ -105,12 +115,12 @@ class TreeAugmentedNaiveBayes(ClassifierMixin, BaseEstimator):
         return self.classes_[self.predict_log_joint(X).argmax(axis=1)]
 
 
-def tree(information: np.ndarray) -> np.ndarray:
+def spanning_tree(information: np.ndarray) -> np.ndarray:
     """The maximum spanning tree, its edges away from the first feature; (features,) each one's parent, the first's -1.
 
     information: (features, features), symmetric. Which feature the edges lead away from does not change the likelihood.
 
-    >>> tree(np.array([[0.0, 0.1, 0.3], [0.1, 0.0, 0.2], [0.3, 0.2, 0.0]])).tolist()
+    >>> spanning_tree(np.array([[0.0, 0.1, 0.3], [0.1, 0.0, 0.2], [0.3, 0.2, 0.0]])).tolist()
     [-1, 2, 0]
     """
     costs = 1 + information.max() - information  # above 0 throughout: scipy takes a cost of 0 for no edge

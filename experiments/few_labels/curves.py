@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ from sklearn.model_selection import train_test_split
 from distml.data.arrays import outline, prepare_whole
 from distml.data.dataset import DataOptions, load_dataset
 from distml.data.task import FoldArrays, Outline
-from distml.data.variant import Variant
+from distml.data.variant import Numeric, Variant
 from distml.models.metrics import batched_roc_auc
 from distml.models.probabilities import predicted
 from distml.models.registry import find_family
@@ -39,7 +39,6 @@ TABLES: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 SHARES = (0.01, 0.02, 0.05, 0.1)  # of the training rows have their label
-VARIANT = Variant(numeric="quantile")
 METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     "logistic regression": ("logistic-regression", {"C": 0.1}),
     "nearest neighbours": ("k-nearest-neighbours", {"n_neighbors": 5}),
@@ -53,10 +52,10 @@ TWINS = {"self-training": "logistic regression", "label spreading": "nearest nei
 ALL = {"all labels, logistic regression": "logistic regression", "all labels, random forest": "random forest"}
 
 
-def prepared(table: str, seed: int) -> tuple[FoldArrays, Outline]:
+def prepared(table: str, seed: int, numeric: Numeric) -> tuple[FoldArrays, Outline]:
     """All training rows and the holdout; preprocessing needs no labels, so it sees all training rows from the start."""
     dataset = load_dataset(DataOptions(**TABLES[table], seed=seed))
-    whole = prepare_whole(dataset, VARIANT, seed)
+    whole = prepare_whole(dataset, Variant(numeric=numeric), seed)
     return whole, outline(dataset, whole)
 
 
@@ -111,12 +110,12 @@ def asked(method: str, whole: FoldArrays, shape: Outline, budgets: list[int], se
         yield known.copy()
 
 
-def measured(table: str, seed: int) -> Iterator[dict[str, Any]]:
+def measured(table: str, seed: int, numeric: Numeric = "standard") -> Iterator[dict[str, Any]]:
     """One row a method and a share of labels: ROC AUC on the holdout, and on the rows whose labels were hidden.
 
     Not on the hidden ones where the method chose which to leave hidden: those it left are not like the others.
     """
-    whole, shape = prepared(table, seed)
+    whole, shape = prepared(table, seed, numeric)
     y, everything = whole.y_train, np.ones(len(whole.y_train), dtype=bool)
 
     def row(name: str, method: str, share: float, known: np.ndarray) -> dict[str, Any]:
@@ -172,12 +171,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("table", choices=TABLES)
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--numeric", choices=get_args(Numeric), default="standard", help="scaling of numeric columns")
     parser.add_argument("--output", type=Path, help="by default curves_TABLE.csv beside this file")
     args = parser.parse_args()
     found = []
     for seed in range(args.seeds):
         start = time.perf_counter()
-        found += measured(args.table, seed)
+        found += measured(args.table, seed, args.numeric)
         print(f"seed {seed}: {time.perf_counter() - start:.0f} s", flush=True)
     table = pd.DataFrame(found)
     output = args.output or Path(__file__).with_name(f"curves_{args.table}.csv")

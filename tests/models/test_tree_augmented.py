@@ -11,7 +11,7 @@ import pytest
 if find_spec("pyagrum") is None:
     pytest.skip("pyAgrum is not installed: pip install 'distml[bayes-net]'", allow_module_level=True)
 
-from distml.models.tree_augmented import TreeAugmentedNaiveBayes, pyagrum, tree
+from distml.models.tree_augmented import TreeAugmentedNaiveBayes, pyagrum, spanning_tree
 
 
 def made_up(rows: int = 300) -> tuple[np.ndarray, np.ndarray]:
@@ -69,15 +69,16 @@ def test_the_tree_is_the_best_of_all_spanning_trees_by_information_worked_out_by
 
 
 def test_a_column_that_tells_nothing_joins_the_tree_too() -> None:
-    parents = tree(np.array([[0.0, 0.0, 0.5], [0.0, 0.0, 0.0], [0.5, 0.0, 0.0]]))
+    parents = spanning_tree(np.array([[0.0, 0.0, 0.5], [0.0, 0.0, 0.0], [0.5, 0.0, 0.0]]))
     assert parents[0] == -1 and parents[2] == 0 and parents[1] in (0, 2)
-    assert tree(np.zeros((1, 1))).tolist() == [-1]
+    assert spanning_tree(np.zeros((1, 1))).tolist() == [-1]
 
 
 def test_probabilities_are_products_of_smoothed_shares() -> None:
     x, y = made_up(40)
     smoothing = Fraction(3, 2)
     model = TreeAugmentedNaiveBayes(smoothing=float(smoothing), cardinalities=CARDINALITIES).fit(x, y)
+    assert model.prior_.shape == (2,) and [table.shape[0] for table in model.tables_] == [2] * 4
     row = x[7]
 
     def share(wanted: np.ndarray, among: np.ndarray, cells: int) -> Fraction:
@@ -137,9 +138,11 @@ def test_a_column_of_mostly_one_value_is_no_failure(strategy: str) -> None:
 
 def test_where_one_feature_decides_by_another_the_tree_finds_what_naive_bayes_cannot() -> None:
     """Exclusive or: each feature alone tells nothing."""
-    random = np.random.default_rng(1)
-    x = random.integers(0, 2, (400, 3)).astype(np.float32)
+    x = np.tile(list(product([0, 1], repeat=3)), (10, 1)).astype(np.float32)
     y = (x[:, 0] != x[:, 2]).astype(int)
     model = TreeAugmentedNaiveBayes(cardinalities=(2, 2, 2)).fit(x, y)
     assert (0, 2) in edges_of(model.parents_)
     assert np.mean(model.predict(x) == y) == 1
+    plain = TreeAugmentedNaiveBayes(tree=False, cardinalities=(2, 2, 2)).fit(x, y)
+    assert set(plain.parents_) == {-1}
+    np.testing.assert_allclose(plain.predict_proba(x), 0.5)
