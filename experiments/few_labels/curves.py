@@ -141,6 +141,18 @@ def measured(table: str, seed: int, numeric: Numeric = "standard") -> Iterator[d
         yield row(name, method, 1.0, everything)
 
 
+def self_given(table: str, share: float, seed: int, numeric: Numeric = "standard") -> dict[str, float]:
+    """What self-training made of the rows without a label: the share that it gave one, how many of those it called bad,
+    and how many of them are.
+    """
+    whole, shape = prepared(table, seed, numeric)
+    known = first_labels(whole.y_train, share, seed)
+    given = fitted("self-training", whole, shape, known, seed).transduction_[known.sum() :]
+    has = given != -1
+    truth = whole.y_train[~known][has]
+    return {"given": has.mean(), "called bad": given[has].sum() / has.sum(), "are bad": truth.sum() / has.sum()}
+
+
 def beside_twins(found: pd.DataFrame, on: str = "holdout") -> pd.DataFrame:
     """Each method's mean and sd over seeds, and its mean difference to its twin, seed by seed, with an interval."""
     by_seed = found.dropna(subset=on).pivot_table(index="seed", columns=["share", "method"], values=on)
@@ -172,15 +184,22 @@ def main() -> None:
     parser.add_argument("table", choices=TABLES)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--numeric", choices=get_args(Numeric), default="standard", help="scaling of numeric columns")
-    parser.add_argument("--output", type=Path, help="by default curves_TABLE.csv beside this file")
+    parser.add_argument("--self-given", action="store_true", help="what self-training called the other rows; no more")
+    parser.add_argument("--output", type=Path, help="by default curves_TABLE.csv.gz beside this file")
     args = parser.parse_args()
+    if args.self_given:
+        for share in SHARES:
+            with np.errstate(invalid="ignore"):  # at times it is sure of none
+                told_of = [self_given(args.table, share, seed, args.numeric) for seed in range(args.seeds)]
+            print(f"{share:4.0%}", pd.DataFrame(told_of).mean().round(3).to_dict())
+        return
     found = []
     for seed in range(args.seeds):
         start = time.perf_counter()
         found += measured(args.table, seed, args.numeric)
         print(f"seed {seed}: {time.perf_counter() - start:.0f} s", flush=True)
     table = pd.DataFrame(found)
-    output = args.output or Path(__file__).with_name(f"curves_{args.table}.csv")
+    output = args.output or Path(__file__).with_name(f"curves_{args.table}.csv.gz")
     table.to_csv(output, index=False, float_format="%.5f")
     for on in ("holdout", "hidden"):
         print(f"\n{args.table}, ROC AUC on the {on} rows: mean ± sd of {args.seeds} seeds")

@@ -21,12 +21,14 @@ def hidden(table: pd.DataFrame, share: float, seed: int) -> pd.DataFrame:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--share", type=float, default=0.05, help="of the rows have their label")
-    parser.add_argument("--rows", type=int, default=10_000, help="of the table that are taken, the first")
+    parser.add_argument("--share", type=float, default=0.1, help="of the rows have their label")
+    parser.add_argument("--rows", type=int, default=6_000, help="of the table that are taken, the first")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, default=HERE / "few_labels.csv.gz")
     args = parser.parse_args()
-    hidden(pd.read_csv(TABLE, nrows=args.rows), args.share, args.seed).to_csv(args.output, index=False)
+    hidden(pd.read_csv(TABLE, nrows=args.rows), args.share, args.seed).to_csv(
+        args.output, index=False, compression={"method": "gzip", "mtime": 0}
+    )
     print(args.output)
 
 

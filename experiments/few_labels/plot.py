@@ -54,11 +54,13 @@ def draw(axes: Axes, found: pd.DataFrame, title: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--curves", type=Path, default=HERE, help="the folder of curves_german.csv, curves_taiwan.csv")
+    parser.add_argument(
+        "--curves", type=Path, default=HERE, help="the folder of curves_german.csv.gz, curves_taiwan.csv.gz"
+    )
     parser.add_argument("--output", type=Path, default=HERE / "few_labels.png")
     given = parser.parse_args()
     mpl.use("Agg")
-    files = sorted(given.curves.glob("curves_*.csv"))
+    files = sorted(given.curves.glob("curves_*.csv.gz"))
     figure = Figure(figsize=(6.5 * len(files), 4.8), layout="constrained")
     for axes, file in zip(figure.subplots(1, len(files), squeeze=False)[0], files, strict=True):
         found = pd.read_csv(file)
