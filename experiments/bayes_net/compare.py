@@ -62,7 +62,7 @@ def main() -> None:
         print(f"\n{metric + ', best by folds':30} mean ± sd of {args.seeds} seeds   beside {BINS}")
         for kind in found.columns:
             own = found[kind].to_numpy()
-            print(f"{kind:30} {own.mean():.4f} ± {own.std():.4f}   {interval(own - found[BINS].to_numpy())}")
+            print(f"{kind:30} {own.mean():.4f} ± {own.std(ddof=1):.4f}   {interval(own - found[BINS].to_numpy())}")
     seconds = trials.groupby("family")["seconds"].median()
     print("\nseconds a trial, median:", json.dumps(seconds.round(2).to_dict()))
 

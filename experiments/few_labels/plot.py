@@ -42,8 +42,7 @@ def draw(axes: Axes, found: pd.DataFrame, title: str) -> None:
         axes.errorbar(apart, own["mean"], error, marker="o", capsize=2, label=method, color=colour, linestyle=style)
     for method in ("logistic regression", "random forest"):
         (reference,) = summary.loc[summary["method"] == f"all labels, {method}", "mean"]
-        axes.axhline(reference, color=LINES[method][0], linewidth=0.7)
-        axes.annotate(f"{method}, all labels", (0.01, reference), fontsize="small", color=LINES[method][0], va="bottom")
+        axes.axhline(reference, color=LINES[method][0], linewidth=0.7, label=f"all labels, {method}")
     axes.set(
         xscale="log", xlabel="share of the training rows with a label", ylabel="ROC AUC on the holdout", title=title
     )
@@ -65,8 +64,9 @@ def main() -> None:
     for axes, file in zip(figure.subplots(1, len(files), squeeze=False)[0], files, strict=True):
         found = pd.read_csv(file)
         rows, seeds = found["labels"].max(), found["seed"].nunique()
-        draw(axes, found, f"{file.stem.removeprefix('curves_')}: {rows:,} training rows, {seeds} seeds")
-    figure.axes[0].legend(fontsize="small")
+        draw(axes, found, f"{file.name.removeprefix('curves_').split('.')[0]}: {rows:,} training rows, {seeds} seeds")
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, fontsize="small", loc="outside lower center", ncols=5)
     figure.savefig(given.output, dpi=80)
     print(given.output)
 

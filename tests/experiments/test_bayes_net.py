@@ -43,4 +43,4 @@ def test_a_network_beside_naive_bayes(tmp_path: Path) -> None:
     done = subprocess.run([*compare, *small], check=True, capture_output=True, text=True, cwd=ROOT, timeout=120)
     for kind in ("bayes-net, tree", "bayes-net, no tree", "logistic-regression", "naive-bayes"):
         area, brier, _ = map(float, re.findall(rf"^{kind} +(\d\.\d+) ±", done.stdout, re.MULTILINE))
-        assert 0.65 < area < 0.85 and 0.1 < brier < 0.3
+        assert 0.65 < area < 0.85 and 0.1 < brier < 0.4
