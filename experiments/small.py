@@ -2,7 +2,8 @@
 
     python experiments/small.py        (make experiments)
 
-One whose table is not there, because its licence keeps it out of this repository, is skipped and says so.
+One whose table is not there, because its licence keeps it out of this repository, is skipped and says so; so is one
+with a family that is not installed.
 """
 
 import argparse
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import yaml
 
+from distml.models.registry import family_names, find_family
+
 HERE = Path(__file__).parent
 PROGRAM = str(Path(sys.executable).with_name("distml"))
 
@@ -23,6 +26,11 @@ def small(file: Path, runs: Path, minutes: float) -> str:
     spec = yaml.safe_load(file.read_text())
     if not (file.parent / spec["data"]["source"]).exists():
         return f"skipped: {spec['data']['source']} is not here"
+    for family in set(spec["families"]) & set(family_names()):
+        try:
+            find_family(family)
+        except ValueError as error:
+            return f"skipped: {error}"
     start = time.perf_counter()
     options = ["--set", f"budget.minutes={minutes}", "--runs", str(runs), "--no-export"]
     subprocess.run([PROGRAM, "sweep", str(file), *options], check=True, stdout=subprocess.DEVNULL)

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
-from distml.data.dataset import Dataset
+from distml.data.dataset import Dataset, seen
 from distml.data.preprocessing import cardinalities, make_preprocessor
 from distml.data.task import FoldArrays, Outline
 from distml.data.variant import Variant
@@ -45,16 +45,18 @@ def targets(dataset: Dataset) -> np.ndarray:
 
 
 def _fitted(dataset: Dataset, variant: Variant, seed: int, rows: np.ndarray) -> tuple[Pipeline, np.ndarray]:
+    """The preprocessor, and these rows prepared by it; those without a target below them."""
     preprocessor = make_preprocessor(dataset.layout, variant, seed)
     # On matrices this small, BLAS threads that wait for one another make PCA ten times slower than one alone.
     with threadpool_limits(1), warnings.catch_warnings():
         # QuantileTransformer takes as many quantiles as there are rows when they are few, which is all we want of it.
         warnings.filterwarnings("ignore", message="n_quantiles", category=UserWarning)
-        return preprocessor, preprocessor.fit_transform(dataset.frame.iloc[rows])
+        return preprocessor, preprocessor.fit_transform(seen(dataset.frame.iloc[rows], dataset.unlabelled))
 
 
 def _prepare(dataset: Dataset, variant: Variant, seed: int, train: np.ndarray, valid: np.ndarray) -> FoldArrays:
-    preprocessor, x_train = _fitted(dataset, variant, seed, train)
+    preprocessor, x = _fitted(dataset, variant, seed, train)
+    x_train = x[: len(train)]
     y = targets(dataset)
     return FoldArrays(
         x_train=x_train,
@@ -64,4 +66,5 @@ def _prepare(dataset: Dataset, variant: Variant, seed: int, train: np.ndarray, v
         train_rows=train,
         valid_rows=valid,
         cardinalities=cardinalities(preprocessor),
+        x_unlabelled=None if dataset.unlabelled is None else x[len(train) :],
     )

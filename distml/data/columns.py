@@ -56,6 +56,7 @@ def _out_of_place(options: DataOptions) -> list[Mistake]:
             ("positive", options.positive, ""),
             ("group", options.group, "; data.drop keeps the column apart"),
             ("time", options.time, "; data.drop keeps the column apart"),
+            ("unlabelled", options.unlabelled or None, ""),
         )
         if value is not None
     ]
@@ -72,6 +73,10 @@ def _on_duty_twice(options: DataOptions, target: str) -> list[Mistake]:
     found = []
     if target in options.drop:
         found.append(Mistake("data.drop", f"{target!r} is the target; take it off the list"))
+    if options.unlabelled and (options.group or options.time):
+        by = "group" if options.group else "time"
+        what = f"rows without a target stand on no side of a split by {by}; leave one of the two out"
+        found.append(Mistake("data.unlabelled", what))
     if options.group and options.time:
         found.append(Mistake("data.time", "a split goes by group or in order of time, not both; leave one out"))
     if options.task == "ranking" and not options.group:

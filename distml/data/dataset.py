@@ -33,6 +33,7 @@ class Dataset:
     train, holdout: row numbers; without a target nothing is held out
     folds: (training, validation) row numbers, all of them among `train`; without a target resamples, see resample_rows
     warnings: sentences for the user
+    unlabelled: the rows without a target, as `frame` has the others; None where they are left out
     """
 
     frame: pd.DataFrame
@@ -47,6 +48,7 @@ class Dataset:
     sha256: str
     warnings: tuple[str, ...]
     queries: np.ndarray | None = None
+    unlabelled: pd.DataFrame | None = None
 
     @property
     def kinds(self) -> Mapping[str, Kind]:
@@ -81,6 +83,8 @@ def load_dataset(options: DataOptions) -> Dataset:
     target, wrong_target = _target(table, options)
     rows, wrong_rows = _rows(table, options, target)
     mistakes += wrong_target + wrong_rows
+    if options.unlabelled and target is not None and target.task not in WITHOUT_TARGET and target.known.all():
+        mistakes.append(Mistake("data.unlabelled", "every row has a target; leave it out"))
     if mistakes or target is None or rows is None:
         raise MistakesError(subject, mistakes)
 
@@ -91,7 +95,8 @@ def load_dataset(options: DataOptions) -> Dataset:
 
     warnings = [*features.warnings]
     if lost := int((~target.known).sum()):
-        warnings.append(f"rows without a target are left out: {lost:,} of {len(table):,}")
+        became = "learnt from without it" if options.unlabelled else "left out"
+        warnings.append(f"rows without a target are {became}: {lost:,} of {len(table):,}")
     frame = features.frame[target.known].reset_index(drop=True)
     empty = [name for name, missing in frame.iloc[splits.train].isna().all().items() if missing]
     warnings += [f"column {name!r} is empty in all training rows and left out" for name in empty]
@@ -99,6 +104,7 @@ def load_dataset(options: DataOptions) -> Dataset:
     if mistakes := _none_left(frame, warnings):
         raise MistakesError(subject, mistakes)
     kinds = {name: kind for name, kind in features.kinds.items() if name not in empty}
+    unlabelled = features.frame.loc[~target.known, list(kinds)].reset_index(drop=True) if options.unlabelled else None
     if options.target is None:
         warnings += odd_columns(frame)
     else:
@@ -108,7 +114,7 @@ def load_dataset(options: DataOptions) -> Dataset:
         warnings += odd_queries(target.y, queries)
     return Dataset(
         frame=frame,
-        layout=layout_of(frame.iloc[splits.train], kinds),
+        layout=layout_of(seen(frame.iloc[splits.train], unlabelled), kinds),
         y=target.y,
         task=target.task,
         classes=target.classes,
@@ -119,7 +125,13 @@ def load_dataset(options: DataOptions) -> Dataset:
         sha256=file_sha256(options.source),
         warnings=tuple(warnings),
         queries=queries,
+        unlabelled=unlabelled,
     )
+
+
+def seen(frame: pd.DataFrame, unlabelled: pd.DataFrame | None) -> pd.DataFrame:
+    """What preprocessing may look at: rows to learn from, and below them those without a target."""
+    return frame if unlabelled is None else pd.concat([frame, unlabelled], ignore_index=True)
 
 
 def _wrong_shares(options: DataOptions) -> list[Mistake]:

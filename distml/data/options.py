@@ -20,6 +20,7 @@ class DataOptions:
     positive: bool | int | float | str | None = None  # the class whose probability is the score
     drop: tuple[str, ...] = ()
     kinds: Mapping[str, str] = field(default_factory=dict)  # column -> Kind, over what is inferred
+    unlabelled: bool = False  # rows without a target take part in preprocessing, and in families that learn from them
     group: str | None = None  # no group stands on both sides of a split; of a ranking, the query
     time: str | None = None  # splits follow the order of time
     task: Task | None = None  # None: inferred from the target; without one it must be named

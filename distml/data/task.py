@@ -26,6 +26,7 @@ class FoldArrays:
     x_*: float32 (rows, features), C-contiguous; the last len(cardinalities) columns hold category codes.
     y_*: int64 class codes or float32 values, (rows,); of a ranking int64 (rows, 2), the grade of relevance and the code
     of the query; zeros where the task has no target.
+    x_unlabelled: the rows without a target, prepared alike, where the sweep makes use of them.
     train_rows, valid_rows: int64, the rows' places in the whole table; the same rows where the task has no target.
     """
 
@@ -36,3 +37,4 @@ class FoldArrays:
     train_rows: np.ndarray
     valid_rows: np.ndarray
     cardinalities: tuple[int, ...] = ()
+    x_unlabelled: np.ndarray | None = None

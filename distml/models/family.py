@@ -37,6 +37,7 @@ class Family:
     resource: str | None = None  # what trials are compared along: 'epochs', 'trees'; None: one rung
     first_rung: int = 1  # smallest resource at which a comparison means something
     growth: Growth | None = None
+    unlabelled: bool = False  # its fit also takes rows without a target, whose class code is -1
     structural: frozenset[str] = field(default_factory=frozenset)  # differ => another cohort
     parameters: frozenset[str] = field(default_factory=frozenset)  # what `build` takes, where more than the space names
     build_plain: Callable[[Params, Outline, int], Any] | None = None

@@ -13,6 +13,7 @@ _PLACES = {
     "k-nearest-neighbours": "distml.models.neighbours:K_NEAREST_NEIGHBOURS",
     "support-vector-machine": "distml.models.kernel:SUPPORT_VECTOR_MACHINE",
     "naive-bayes": "distml.models.bayes:NAIVE_BAYES",
+    "bayes-net": "distml.models.bayes_net:BAYES_NET",
     "perceptron": "distml.models.linear:PERCEPTRON",
     "decision-tree": "distml.models.trees:DECISION_TREE",
     "bagging": "distml.models.forests:BAGGING",
@@ -22,6 +23,8 @@ _PLACES = {
     "gradient-boosting": "distml.models.boosting:GRADIENT_BOOSTING",
     "hist-gradient-boosting": "distml.models.boosting:HIST_GRADIENT_BOOSTING",
     "xgboost": "distml.models.xgb:XGBOOST",
+    "self-training": "distml.models.few_labels:SELF_TRAINING",
+    "label-spreading": "distml.models.few_labels:LABEL_SPREADING",
     "k-means": "distml.models.clusters:K_MEANS",
     "gaussian-mixture": "distml.models.clusters:GAUSSIAN_MIXTURE",
     "hierarchical": "distml.models.clusters:HIERARCHICAL",
@@ -29,7 +32,8 @@ _PLACES = {
     "t-sne": "distml.models.projections:T_SNE",
     "umap": "distml.models.umap_projection:UMAP",
 }
-_EXTRAS = frozenset({"xgboost", "umap"})  # families that a plain installation lacks, each an optional extra of its name
+# Families that a plain installation lacks, each an optional extra of its name.
+_EXTRAS = frozenset({"bayes-net", "xgboost", "umap"})
 
 
 def family_names() -> list[str]:

@@ -23,7 +23,7 @@ from distml.scorer.storage import read_network, read_object, read_xgboost
 from distml.scorer.trust import is_trusted
 
 # Sums of products, whose last bits depend on how many rows are scored at once: in doubles none of them is printed.
-_IN_DOUBLES = ("logistic-regression", "naive-bayes", "perceptron", "support-vector-machine")
+_IN_DOUBLES = ("logistic-regression", "naive-bayes", "perceptron", "self-training", "support-vector-machine")
 _MATTERS = ("scikit-learn", "torch", "xgboost", "skops")
 
 

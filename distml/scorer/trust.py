@@ -10,6 +10,8 @@ ALLOWED = frozenset(
         "distml.data.encoders.DateFeatures",
         "distml.data.landmarks.LandmarkDistances",
         "distml.data.text.TextFeatures",
+        "distml.models.few_labels.SpreadLabels",
+        "distml.models.tree_augmented.TreeAugmentedNaiveBayes",
         "functools.partial",  # of a function that has to stand in this list itself
         "numpy.ascontiguousarray",
         "numpy.dtype",

@@ -71,6 +71,14 @@ def preflight(spec: SweepSpec, runs: Path | None = None) -> Checked:
     task = dataset.task if dataset else spec.task
     tasks: tuple[Task, ...] = (task,) if task else get_args(Task)
     families = {name: _check_family(spec, name, tasks, mistakes) for name in spec.family_specs}
+    if dataset is not None and dataset.unlabelled is None:
+        mistakes += [
+            Mistake(
+                spec.where_family(name), f"{name} also learns from rows without a target; say data.unlabelled: true"
+            )
+            for name, family in families.items()
+            if family is not None and family.unlabelled
+        ]
     _check_shares(spec, mistakes)
     _check_metrics(spec, tasks, mistakes)
     _check_loggers(spec, mistakes)

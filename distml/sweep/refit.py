@@ -29,6 +29,7 @@ from distml.training import cohort
 _HOLDS_ROWS = {
     "k-nearest-neighbours": "holds the training rows, prepared",
     "support-vector-machine": "holds some training rows, prepared",
+    "label-spreading": "holds the training rows, prepared",
 }
 
 
@@ -102,7 +103,9 @@ class Refit:
             x = preprocessor.transform(dataset.frame.iloc[dataset.train])
             y = targets(dataset)[dataset.train]
             none = slice(0, 0)
-            whole = FoldArrays(x, y, x[none], y[none], dataset.train, dataset.train[none], cardinalities(preprocessor))
+            others = None if dataset.unlabelled is None else preprocessor.transform(dataset.unlabelled)
+            codes = cardinalities(preprocessor)
+            whole = FoldArrays(x, y, x[none], y[none], dataset.train, dataset.train[none], codes, others)
             self._variants[variant] = name, whole, preprocessor
         return self._variants[variant]
 

@@ -52,6 +52,10 @@ class Data(_Part):
     positive: Scalar | None = Field(default=None, description="the class whose probability is the score")
     drop: Names = Field(default=(), description="columns to leave out")
     kinds: dict[str, Kind] = Field(default={}, description="column -> kind, where the inferred one is wrong")
+    unlabelled: bool = Field(
+        default=False,
+        description="rows without a target take part in preprocessing, and train families that learn from them",
+    )
     group: str | None = Field(
         default=None,
         description="a column: none of its groups stands on both sides of a split; of a ranking, its query",

@@ -12,7 +12,9 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
+from distml.data.task import FoldArrays
 from distml.errors import DistmlError
+from distml.models.family import Family
 from distml.models.probabilities import predicted
 from distml.training.cohort import Assignment, Member, RungResult, State
 from distml.training.failures import failure_of
@@ -123,7 +125,7 @@ class EstimatorCohort:
                 yield given.whole.y_train[rows], prediction[rows]
             return
         for model, fold in zip(one.models, given.folds, strict=True):
-            grow(given, model, fold.x_train, fold.y_train, resource)
+            grow(given, model, *learnt_from(given.family, fold), resource)
             yield fold.y_valid, predicted(model, fold.x_valid, given.outline)
 
 
@@ -136,6 +138,14 @@ def build(assignment: Assignment, member: Member) -> Any:
     if "device" in takes and "device" not in member.params:
         model.set_params(device=assignment.device)
     return model
+
+
+def learnt_from(family: Family, arrays: FoldArrays) -> tuple[np.ndarray, np.ndarray]:
+    """(x, y) to fit on: the training rows, and for a family that makes use of them those without a target, coded -1."""
+    if not family.unlabelled or arrays.x_unlabelled is None:
+        return arrays.x_train, arrays.y_train
+    unknown = np.full(len(arrays.x_unlabelled), -1, dtype=arrays.y_train.dtype)
+    return np.concatenate([arrays.x_train, arrays.x_unlabelled]), np.concatenate([arrays.y_train, unknown])
 
 
 def grow(assignment: Assignment, model: Any, x: np.ndarray, y: np.ndarray, resource: int) -> None:
@@ -166,7 +176,7 @@ def refit(assignment: Assignment, member: Member) -> Any:
     assert assignment.whole is not None
     with training_conditions(assignment.threads):
         model = build(assignment, member)
-        grow(assignment, model, assignment.whole.x_train, assignment.whole.y_train, member.rungs[-1])
+        grow(assignment, model, *learnt_from(assignment.family, assignment.whole), member.rungs[-1])
     return model
 
 

@@ -1,9 +1,13 @@
 """Families for tests that go through all of them."""
 
+from importlib.util import find_spec
+
 from distml.data.task import Task
 from distml.models.registry import family_names, find_family
 
-_OPTIONAL = ("umap",)  # not installed for development: it compiles for a minute
+_OPTIONAL = ["umap"]  # not installed for development: it compiles for a minute
+if find_spec("pyagrum") is None:
+    _OPTIONAL.append("bayes-net")
 
 
 def families_for(*tasks: Task) -> list[str]:

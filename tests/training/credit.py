@@ -32,11 +32,12 @@ def assignment(
 ) -> Assignment:
     """The German table for a family; as a regression, of the amount from the rest."""
     x, y = german()
-    x, y = x[:rows], y[:rows]
+    x, y, others = x[:rows], y[:rows], x[rows:]
     if regression:
         y, x = x[:, 3].copy(), np.ascontiguousarray(np.delete(x, 3, axis=1))
     cut = [
-        FoldArrays(x[a], y[a], x[b], y[b], a, b, (10,)) for a, b in KFold(folds, shuffle=True, random_state=0).split(x)
+        FoldArrays(x[a], y[a], x[b], y[b], a, b, (10,), others)
+        for a, b in KFold(folds, shuffle=True, random_state=0).split(x)
     ]
     everything = np.arange(rows)
     family = find_family(name)
