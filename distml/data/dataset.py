@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from distml.data.checks import odd_columns, odd_things
-from distml.data.columns import group_codes, moments, read_features, wrong_columns
+from distml.data.columns import further_values, group_codes, moments, read_features, wrong_columns
 from distml.data.layout import Layout, layout_of
 from distml.data.options import DataOptions, Kind
 from distml.data.splits import Fold, Rows, Splits, resample_rows, split_rows
@@ -28,6 +28,7 @@ class Dataset:
     layout: the features' kinds and categories as the training rows have them
     y: (rows,) int64 codes into `classes`, or float64 values; zeros where the task has no target
     classes: the target's labels as the table has them; of two, classes[1] is the positive one; () where it has none
+    further: (rows, further targets) float32, nan where a cell is missing
     train, holdout: row numbers; without a target nothing is held out
     folds: (training, validation) row numbers, all of them among `train`; without a target resamples, see resample_rows
     warnings: sentences for the user
@@ -39,6 +40,7 @@ class Dataset:
     task: Task
     classes: tuple[Any, ...]
     target: str | None
+    further: np.ndarray
     train: np.ndarray
     holdout: np.ndarray
     folds: tuple[Fold, ...]
@@ -70,7 +72,8 @@ def load_dataset(options: DataOptions) -> Dataset:
     mistakes += features.mistakes
     target, wrong_target = _target(table, options)
     rows, wrong_rows = _rows(table, options, target)
-    mistakes += wrong_target + wrong_rows
+    further, wrong_further = further_values(table, options)
+    mistakes += wrong_target + wrong_rows + wrong_further
     if mistakes or target is None or rows is None:
         raise MistakesError(subject, mistakes)
 
@@ -100,6 +103,7 @@ def load_dataset(options: DataOptions) -> Dataset:
         task=target.task,
         classes=target.classes,
         target=options.target,
+        further=further[target.known],
         train=splits.train,
         holdout=splits.holdout,
         folds=splits.folds,

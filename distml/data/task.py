@@ -17,6 +17,7 @@ class Outline:
     features: int  # columns of the prepared matrix
     cardinalities: tuple[int, ...] = ()  # the last columns hold integer codes below these
     classes: int = 2  # 0 for all but classification
+    further: int = 0  # targets beside the one that is scored
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class FoldArrays:
 
     x_*: float32 (rows, features), C-contiguous; the last len(cardinalities) columns hold category codes.
     y_*: int64 class codes or float32 values, (rows,); zeros where the task has no target.
+    further_train: float32 (training rows, further targets), nan where a cell is missing; None where there are none.
     train_rows, valid_rows: int64, the rows' places in the whole table; the same rows where the task has no target.
     """
 
@@ -35,3 +37,4 @@ class FoldArrays:
     train_rows: np.ndarray
     valid_rows: np.ndarray
     cardinalities: tuple[int, ...] = ()
+    further_train: np.ndarray | None = None

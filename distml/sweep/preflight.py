@@ -69,6 +69,7 @@ def preflight(spec: SweepSpec, runs: Path | None = None) -> Checked:
     tasks: tuple[Task, ...] = (task,) if task else get_args(Task)
     families = {name: _check_family(spec, name, tasks, mistakes) for name in spec.family_specs}
     _check_shares(spec, mistakes)
+    _check_further(spec, families, mistakes)
     _check_metrics(spec, tasks, mistakes)
     if task in WITHOUT_TARGET:
         _check_one_space(spec, task, mistakes)
@@ -108,7 +109,8 @@ def _with_structure(spec: SweepSpec, name: str, family: Family, dataset: Dataset
     own = spec.family_specs[name]
     if own.structural is not None:
         return replace(family, structural=frozenset(own.structural))
-    outline = Outline(dataset.task, features=dataset.frame.shape[1], classes=len(dataset.classes))
+    further = dataset.further.shape[1]
+    outline = Outline(dataset.task, features=dataset.frame.shape[1], classes=len(dataset.classes), further=further)
     return _collect(mistakes, lambda: with_structure(family, outline), f"families.{name}.class") or family
 
 
@@ -159,6 +161,15 @@ def _check_shares(spec: SweepSpec, mistakes: list[Mistake]) -> None:
     together = sum(trials or 0 for trials in asked.values())
     if total is not None and together > total:
         mistakes.append(Mistake("families", f"ask for {together} trials together; budget.trials is {total}"))
+
+
+def _check_further(spec: SweepSpec, families: Mapping[str, Family | None], mistakes: list[Mistake]) -> None:
+    if spec.data.further_targets and not any(family is None or family.takes_further for family in families.values()):
+        what = (
+            "no family learns them: a LightningModule of your own does, whose __init__ names `further`; "
+            "data.drop keeps columns apart"
+        )
+        mistakes.append(Mistake("data.further_targets", what))
 
 
 def _idle_families(spec: SweepSpec) -> list[str]:

@@ -111,7 +111,7 @@ class StackingStep:
     def __call__(self, index: Tensor, epoch: int, batch: int) -> None:
         """Fill the gradient. index: (members x rows,) places in the table."""
         x = self.x.index_select(0, index).view(self.members, self.rows, *self.x.shape[1:])
-        y = self.y.index_select(0, index).view(self.members, self.rows)
+        y = self.y.index_select(0, index).view(self.members, self.rows, *self.y.shape[1:])
         self._tell(epoch, batch)
         found, _ = self.step(self.weights, self.buffers, self.attributes, x, y, batch)
         for name, gradient in self.gradients.items():
