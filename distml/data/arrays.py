@@ -35,7 +35,13 @@ def fit_preprocessor(dataset: Dataset, variant: Variant, seed: int) -> Pipeline:
 
 def outline(dataset: Dataset, arrays: FoldArrays) -> Outline:
     """What a model must know of these arrays."""
-    return Outline(dataset.task, arrays.x_train.shape[1], arrays.cardinalities, len(dataset.classes))
+    further = dataset.further.shape[1]
+    return Outline(dataset.task, arrays.x_train.shape[1], arrays.cardinalities, len(dataset.classes), further)
+
+
+def further_of(dataset: Dataset, rows: np.ndarray) -> np.ndarray | None:
+    """Further targets of some rows, as FoldArrays has them."""
+    return dataset.further[rows] if dataset.further.shape[1] else None
 
 
 def targets(dataset: Dataset) -> np.ndarray:
@@ -67,4 +73,5 @@ def _prepare(dataset: Dataset, variant: Variant, seed: int, train: np.ndarray, v
         valid_rows=valid,
         cardinalities=cardinalities(preprocessor),
         x_unlabelled=None if dataset.unlabelled is None else x[len(train) :],
+        further_train=further_of(dataset, train),
     )

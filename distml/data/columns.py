@@ -30,6 +30,7 @@ def wrong_columns(options: DataOptions, columns: Sequence[str]) -> list[Mistake]
     named: list[tuple[str, str]] = [("data.drop", name) for name in options.drop]
     if options.target is not None:
         named = [("data.target", options.target), *named]
+    named += [("data.further_targets", name) for name in options.further_targets]
     named += [(f"data.kinds.{name}", name) for name in options.kinds]
     named += [(where, name) for where, name in (("data.group", options.group), ("data.time", options.time)) if name]
     shown = ", ".join(columns[:_SHOWN]) + (", ..." if len(columns) > _SHOWN else "")
@@ -57,6 +58,7 @@ def _out_of_place(options: DataOptions) -> list[Mistake]:
             ("group", options.group, "; data.drop keeps the column apart"),
             ("time", options.time, "; data.drop keeps the column apart"),
             ("unlabelled", options.unlabelled or None, ""),
+            ("further_targets", options.further_targets or None, "; data.drop keeps the columns apart"),
         )
         if value is not None
     ]
@@ -82,6 +84,14 @@ def _on_duty_twice(options: DataOptions, target: str) -> list[Mistake]:
     if options.task == "ranking" and not options.group:
         what = "missing: the column that says which query a row belongs to; documents are ranked within their query"
         found.append(Mistake("data.group", what))
+    for name in options.further_targets:
+        if name == target:
+            found.append(Mistake("data.further_targets", f"{name!r} is the target; take it off the list"))
+        elif name in (*options.drop, options.group, options.time):
+            where = "drop" if name in options.drop else "group" if name == options.group else "time"
+            found.append(
+                Mistake("data.further_targets", f"{name!r} is named by data.{where}, too; leave it out of one")
+            )
     if target in options.kinds:
         found.append(Mistake(f"data.kinds.{target}", "is the target; say task: classification or regression"))
     if target in (options.group, options.time):
@@ -91,11 +101,11 @@ def _on_duty_twice(options: DataOptions, target: str) -> list[Mistake]:
 
 
 def read_features(table: pd.DataFrame, options: DataOptions) -> Features:
-    """All columns but the target, the dropped, and those that splits go by.
+    """All columns but the targets, the dropped, and those that splits go by.
 
     Left out are empty columns, and texts that are no free text (names, codes) unless data.kinds says that they are.
     """
-    apart = {options.target, *options.drop, options.group, options.time}
+    apart = {options.target, *options.further_targets, *options.drop, options.group, options.time}
     raw = table[[name for name in table.columns if name not in apart]]
     overrides: dict[str, Kind] = {name: kind for name, kind in options.kinds.items() if kind in KINDS}
     kinds = infer_kinds(raw, overrides)
@@ -117,6 +127,22 @@ def read_features(table: pd.DataFrame, options: DataOptions) -> Features:
             what = f"cells that do not read as {kinds[name]} are taken as missing: {len(lost):,} ({cells})"
             warnings.append(f"column {name!r}: {what}")
     return Features(frame, {name: kinds[name] for name in frame.columns}, tuple(warnings), tuple(mistakes))
+
+
+def further_values(table: pd.DataFrame, options: DataOptions) -> tuple[np.ndarray, list[Mistake]]:
+    """(rows, further targets) float32 of numbers, of yes and no as 1 and 0; nan where a cell is missing."""
+    names = [name for name in dict.fromkeys(options.further_targets) if name in table.columns]
+    kinds = infer_kinds(table[names], {name: kind for name, kind in options.kinds.items() if kind in KINDS})
+    mistakes = [
+        Mistake(
+            "data.further_targets", f"{name!r} holds {kind} cells; only numbers, or yes and no, stand beside a target"
+        )
+        for name, kind in kinds.items()
+        if kind not in ("numeric", "boolean")
+    ]
+    if mistakes:
+        return np.empty((len(table), 0), dtype=np.float32), mistakes
+    return apply_kinds(table, kinds).to_numpy(dtype=np.float32), []
 
 
 def group_codes(table: pd.DataFrame, name: str) -> tuple[np.ndarray, list[Mistake]]:

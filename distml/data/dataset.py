@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from distml.data.checks import odd_columns, odd_things
-from distml.data.columns import group_codes, moments, read_features, wrong_columns
+from distml.data.columns import further_values, group_codes, moments, read_features, wrong_columns
 from distml.data.layout import Layout, layout_of
 from distml.data.options import DataOptions, Kind
 from distml.data.queries import nothing_to_rank, odd_queries
@@ -30,6 +30,7 @@ class Dataset:
     y: (rows,) int64 codes into `classes`, or float64 values, of a ranking the grades; zeros where there is no target
     queries: (rows,) int64 codes of a ranking's queries; None for other tasks
     classes: the target's labels as the table has them; of two, classes[1] is the positive one; () where it has none
+    further: (rows, further targets) float32, nan where a cell is missing
     train, holdout: row numbers; without a target nothing is held out
     folds: (training, validation) row numbers, all of them among `train`; without a target resamples, see resample_rows
     warnings: sentences for the user
@@ -42,6 +43,7 @@ class Dataset:
     task: Task
     classes: tuple[Any, ...]
     target: str | None
+    further: np.ndarray
     train: np.ndarray
     holdout: np.ndarray
     folds: tuple[Fold, ...]
@@ -82,7 +84,8 @@ def load_dataset(options: DataOptions) -> Dataset:
     mistakes += features.mistakes
     target, wrong_target = _target(table, options)
     rows, wrong_rows = _rows(table, options, target)
-    mistakes += wrong_target + wrong_rows
+    further, wrong_further = further_values(table, options)
+    mistakes += wrong_target + wrong_rows + wrong_further
     if options.unlabelled and target is not None and target.task not in WITHOUT_TARGET and target.known.all():
         mistakes.append(Mistake("data.unlabelled", "every row has a target; leave it out"))
     if mistakes or target is None or rows is None:
@@ -119,6 +122,7 @@ def load_dataset(options: DataOptions) -> Dataset:
         task=target.task,
         classes=target.classes,
         target=options.target,
+        further=further[target.known],
         train=splits.train,
         holdout=splits.holdout,
         folds=splits.folds,

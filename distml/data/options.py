@@ -17,6 +17,7 @@ class DataOptions:
 
     source: Path
     target: str | None = None  # None: clustering, projection
+    further_targets: tuple[str, ...] = ()  # learnt beside the target by networks that take several
     positive: bool | int | float | str | None = None  # the class whose probability is the score
     drop: tuple[str, ...] = ()
     kinds: Mapping[str, str] = field(default_factory=dict)  # column -> Kind, over what is inferred

@@ -17,6 +17,7 @@ class Outline:
     features: int  # columns of the prepared matrix
     cardinalities: tuple[int, ...] = ()  # the last columns hold integer codes below these
     classes: int = 2  # 0 for all but classification
+    further: int = 0  # targets beside the one that is scored
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class FoldArrays:
     y_*: int64 class codes or float32 values, (rows,); of a ranking int64 (rows, 2), the grade of relevance and the code
     of the query; zeros where the task has no target.
     x_unlabelled: the rows without a target, prepared alike, where the sweep makes use of them.
+    further_train: float32 (training rows, further targets), nan where a cell is missing; None where there are none.
     train_rows, valid_rows: int64, the rows' places in the whole table; the same rows where the task has no target.
     """
 
@@ -38,3 +40,4 @@ class FoldArrays:
     valid_rows: np.ndarray
     cardinalities: tuple[int, ...] = ()
     x_unlabelled: np.ndarray | None = None
+    further_train: np.ndarray | None = None

@@ -16,14 +16,15 @@ from distml.models.space_check import extremes
 
 # What training a LightningModule takes besides the module itself.
 _TRAINING = frozenset({"epochs", "batch_size"})
-_OUTLINE = ("features", "classes", "cardinalities", "task")  # what a LightningModule is told of the table
+_OUTLINE = ("features", "classes", "cardinalities", "task", "further")  # what a LightningModule is told of the table
 
 
 def family_from_class(import_path: str, space: Space) -> Family:
     """Make a family of a class that the user names as 'package.module:Class'.
 
     An estimator's `random_state`, where it has one, is the trial's seed. A LightningModule may take what its __init__
-    names of: features, classes, cardinalities, task (see Outline). Which of its parameters decide the structure is left
+    names of: features, classes, cardinalities, task, further (see Outline); one that names `further` learns the further
+    targets, too. Which of its parameters decide the structure is left
     open here: `distml.training.structure` finds out.
 
     Raises:
@@ -48,6 +49,7 @@ def family_from_class(import_path: str, space: Space) -> Family:
         tasks=_tasks(kind),
         resource="epochs" if network else None,
         parameters=known,
+        takes_further=network and "further" in known,
         check=_Check(kind),
     )
     _try_out(family)

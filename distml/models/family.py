@@ -41,6 +41,7 @@ class Family:
     structural: frozenset[str] = field(default_factory=frozenset)  # differ => another cohort
     parameters: frozenset[str] = field(default_factory=frozenset)  # what `build` takes, where more than the space names
     build_plain: Callable[[Params, Outline, int], Any] | None = None
+    takes_further: bool = False  # its training step gets the further targets, too
     domains: Mapping[str, str] = field(default_factory=dict)  # parameter -> words for its valid values
     check: Callable[[Params, Task], None] | None = None  # raises ValueError for a value outside the model's domain
 

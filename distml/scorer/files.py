@@ -46,6 +46,7 @@ class Member(_Part):
     variant: dict[str, Any]  # how its table was prepared
     features: int
     cardinalities: tuple[int, ...]
+    further: int = 0  # targets beside the one that is scored, which it was built to learn, too
     preprocessing: FileName
     model: FileName
     onnx: FileName | None = None  # the model once more, for other programs: it takes the prepared matrix
@@ -128,7 +129,7 @@ class Manifest(_Part):
 
     def outline_of(self, member: Member) -> Outline:
         """What the member's model was built for."""
-        return Outline(self.task, member.features, member.cardinalities, len(self.classes))
+        return Outline(self.task, member.features, member.cardinalities, len(self.classes), member.further)
 
 
 def columns_of(layout: Layout) -> tuple[Column, ...]:

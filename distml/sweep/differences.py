@@ -34,6 +34,8 @@ def resolved(spec: SweepSpec) -> dict[str, Any]:
     """
     plain = spec.model_dump(mode="json", by_alias=True)
     plain["data"]["source"] = str(spec.data.source.absolute())
+    if not spec.data.further_targets:
+        del plain["data"]["further_targets"]  # so that a sweep goes on that was begun before there were any
     families = {}
     for name, family in spec.family_specs.items():
         families[name] = family.model_dump(mode="json", by_alias=True)

@@ -217,7 +217,7 @@ def _evaluated(checked: Checked, prediction: np.ndarray) -> dict[str, float]:
 
 def _data(checked: Checked) -> Data:
     dataset, said = checked.dataset, checked.spec.data
-    apart = [*filter(None, [dataset.target]), *said.drop, *filter(None, [said.group, said.time])]
+    apart = [*filter(None, [dataset.target]), *said.further_targets, *said.drop, *filter(None, [said.group, said.time])]
     return Data(
         source=said.source.name,
         sha256=dataset.sha256,

@@ -233,6 +233,8 @@ def _pilot_seconds(checked: Checked, family: Family, space: Space, plan: FamilyP
 
 def _few_rows(arrays: FoldArrays) -> FoldArrays:
     some = np.sort(np.random.default_rng(0).permutation(len(arrays.x_train))[:_PILOT_ROWS])
+    further = arrays.further_train
     return replace(
-        arrays, x_train=arrays.x_train[some], y_train=arrays.y_train[some], train_rows=arrays.train_rows[some]
-    )
+        arrays, x_train=arrays.x_train[some], y_train=arrays.y_train[some], train_rows=arrays.train_rows[some],
+        further_train=None if further is None else further[some],
+    )  # fmt: skip

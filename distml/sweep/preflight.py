@@ -80,6 +80,7 @@ def preflight(spec: SweepSpec, runs: Path | None = None) -> Checked:
             if family is not None and family.unlabelled
         ]
     _check_shares(spec, mistakes)
+    _check_further(spec, families, mistakes)
     _check_metrics(spec, tasks, mistakes)
     _check_loggers(spec, mistakes)
     if task in WITHOUT_TARGET:
@@ -120,7 +121,8 @@ def _with_structure(spec: SweepSpec, name: str, family: Family, dataset: Dataset
     own = spec.family_specs[name]
     if own.structural is not None:
         return replace(family, structural=frozenset(own.structural))
-    outline = Outline(dataset.task, features=dataset.frame.shape[1], classes=len(dataset.classes))
+    further = dataset.further.shape[1]
+    outline = Outline(dataset.task, features=dataset.frame.shape[1], classes=len(dataset.classes), further=further)
     return _collect(mistakes, lambda: with_structure(family, outline), f"families.{name}.class") or family
 
 
@@ -177,6 +179,15 @@ def _check_loggers(spec: SweepSpec, mistakes: list[Mistake]) -> None:
     for place, name in enumerate(spec.loggers):
         if importlib.util.find_spec(_PACKAGES[name]) is None:
             mistakes.append(Mistake(f"loggers[{place}]", f"{name} is not installed: pip install 'distml[{name}]'"))
+
+
+def _check_further(spec: SweepSpec, families: Mapping[str, Family | None], mistakes: list[Mistake]) -> None:
+    if spec.data.further_targets and not any(family is None or family.takes_further for family in families.values()):
+        what = (
+            "no family learns them: a LightningModule of your own does, whose __init__ names `further`; "
+            "data.drop keeps columns apart"
+        )
+        mistakes.append(Mistake("data.further_targets", what))
 
 
 def _idle_families(spec: SweepSpec) -> list[str]:

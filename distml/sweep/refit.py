@@ -11,9 +11,9 @@ from typing import Any
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
-from distml.data.arrays import fit_preprocessor, targets
+from distml.data.arrays import fit_preprocessor, further_of, outline, targets
 from distml.data.preprocessing import cardinalities
-from distml.data.task import FoldArrays, Outline
+from distml.data.task import FoldArrays
 from distml.data.variant import Variant, variant_from
 from distml.errors import DistmlError
 from distml.scorer.files import Member
@@ -67,8 +67,8 @@ class Refit:
         variant = variant_from(choices)
         preprocessing, whole, preprocessor = self._prepared(variant)
         dataset = self._checked.dataset
-        outline = Outline(dataset.task, whole.x_train.shape[1], whole.cardinalities, len(dataset.classes))
-        assignment = cohort.Assignment(family, outline, (), self._checked.evaluator, whole)
+        shape = outline(dataset, whole)
+        assignment = cohort.Assignment(family, shape, (), self._checked.evaluator, whole)
         member = cohort.Member(trial.trial, params, trial.seed, (size_of(family, params),))
         try:
             model = _trained(assignment, member)
@@ -83,14 +83,15 @@ class Refit:
         if self._onnx:
             held = preprocessor.transform(dataset.frame.iloc[dataset.holdout])
             with self._converting:
-                why = write_onnx(model, family.engine, outline, held, self._folder / f"{trial.trial}.onnx")
+                why = write_onnx(model, family.engine, shape, held, self._folder / f"{trial.trial}.onnx")
             onnx = f"{trial.trial}.onnx" if why is None else None
             if why is not None:
                 self.notes.append(f"no ONNX of {trial.trial} ({name}): {why}")
         return Member(
             trial=trial.trial, weight=weight, family=name, own_class=self._checked.spec.family_specs[name].class_,
             params=_plain(params), seed=trial.seed, variant=asdict(variant),
-            features=outline.features, cardinalities=outline.cardinalities, preprocessing=preprocessing,
+            features=shape.features, cardinalities=shape.cardinalities, further=shape.further,
+            preprocessing=preprocessing,
             model=file, onnx=onnx,
         )  # fmt: skip
 
@@ -104,8 +105,9 @@ class Refit:
             y = targets(dataset)[dataset.train]
             none = slice(0, 0)
             others = None if dataset.unlabelled is None else preprocessor.transform(dataset.unlabelled)
+            further = further_of(dataset, dataset.train)
             codes = cardinalities(preprocessor)
-            whole = FoldArrays(x, y, x[none], y[none], dataset.train, dataset.train[none], codes, others)
+            whole = FoldArrays(x, y, x[none], y[none], dataset.train, dataset.train[none], codes, others, further)
             self._variants[variant] = name, whole, preprocessor
         return self._variants[variant]
 

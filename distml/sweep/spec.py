@@ -49,6 +49,9 @@ class Data(_Part):
         description="the table: CSV, TSV, JSON lines or Parquet, gzip or not; relative to the sweep file"
     )
     target: str | None = Field(default=None, description="the column to predict; none for clustering and projection")
+    further_targets: Names = Field(
+        default=(), description="columns learnt beside the target by your own networks that take several; never inputs"
+    )
     positive: Scalar | None = Field(default=None, description="the class whose probability is the score")
     drop: Names = Field(default=(), description="columns to leave out")
     kinds: dict[str, Kind] = Field(default={}, description="column -> kind, where the inferred one is wrong")

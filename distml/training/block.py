@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from distml.data.task import FoldArrays
-from distml.training.modules import queries_of, tensor_of
+from distml.training.cohort import Assignment
+from distml.training.modules import queries_of, targets_of, tensor_of
 from distml.training.optimisers import Course, Update
 from distml.training.order import row_order
 
@@ -53,15 +53,16 @@ class Learner(Protocol):
 class Table:
     """All folds' training and validation rows, on the device once."""
 
-    def __init__(self, folds: Sequence[FoldArrays], learner: Learner, dtype: torch.dtype, device: torch.device) -> None:
+    def __init__(self, assignment: Assignment, learner: Learner, dtype: torch.dtype, device: torch.device) -> None:
         def put(x: np.ndarray) -> Tensor:
             return tensor_of(x).to(device, dtype)
 
+        folds = assignment.folds
         self.rows = [len(fold.x_train) for fold in folds]
         self.starts = [sum(self.rows[:fold]) for fold in range(len(folds))]
         self.queries = [queries_of(fold) for fold in folds]
         self.x = torch.cat([learner.table(put(fold.x_train)) for fold in folds])
-        y = torch.cat([tensor_of(fold.y_train) for fold in folds]).to(device)
+        y = torch.cat([targets_of(assignment, fold) for fold in range(len(folds))]).to(device)
         self.y = y.to(dtype) if y.is_floating_point() else y
         self.valid = [put(fold.x_valid) for fold in folds]
 

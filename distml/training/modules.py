@@ -36,8 +36,7 @@ def make_module(assignment: Assignment, params: Params, seed: int, fold: int, ep
 
     plain: a torch module will do, where the family has one.
 
-    A module with a method `observe_targets` is shown the fold's training targets once, as a tensor
-    shaped as FoldArrays has them.
+    A module with a method `observe_targets` is shown the fold's training targets once, as its training step gets them.
     """
     resource = assignment.family.resource
     given = {resource: epochs, **params} if resource else dict(params)
@@ -46,8 +45,18 @@ def make_module(assignment: Assignment, params: Params, seed: int, fold: int, ep
         build = assignment.family.build_plain if plain else None
         module = (build or assignment.family.build)(given, assignment.outline, fold_seed(seed, fold))
     if hasattr(module, "observe_targets"):
-        module.observe_targets(tensor_of(assignment.folds[fold].y_train))
+        module.observe_targets(targets_of(assignment, fold))
     return module
+
+
+def targets_of(assignment: Assignment, fold: int) -> Tensor:
+    """What a training step learns from: (rows,), or (rows, 1 + further) floats, the target first, for a family that
+    takes further targets where there are some."""
+    arrays = assignment.folds[fold]
+    y = tensor_of(arrays.y_train)
+    if arrays.further_train is None or not assignment.family.takes_further:
+        return y
+    return torch.column_stack([y.to(torch.float32), tensor_of(arrays.further_train)])
 
 
 def tensor_of(array: np.ndarray) -> Tensor:
@@ -83,7 +92,7 @@ def write_checkpoint(module: Any, params: Params, outline: Outline, path: Path) 
     trainer.strategy.connect(module)
     trainer.save_checkpoint(path, weights_only=True)
     if not module.hparams:
-        told = {name: getattr(outline, name) for name in ("features", "classes", "cardinalities", "task")}
+        told = {name: getattr(outline, name) for name in ("features", "classes", "cardinalities", "task", "further")}
         held = torch.load(path, weights_only=True)
         held["hyper_parameters"] = {**told, **params}
         torch.save(held, path)

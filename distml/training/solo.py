@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from distml.models.network_output import predictions
 from distml.training.cohort import Assignment, Failure, Member, RungResult, State
 from distml.training.failures import failure_of
-from distml.training.modules import batch_size_of, make_module, queries_of, tensor_of, write_checkpoint
+from distml.training.modules import batch_size_of, make_module, queries_of, targets_of, tensor_of, write_checkpoint
 from distml.training.order import fold_seed, row_order, step_seed
 from distml.training.scores import score_folds
 from distml.training.usage import peak_memory_mib
@@ -170,7 +170,7 @@ class _Rows(Dataset[tuple[Tensor, Tensor]]):
     """A fold's training rows, taken a batch at a time."""
 
     def __init__(self, assignment: Assignment, fold: int, dtype: torch.dtype) -> None:
-        y = tensor_of(assignment.folds[fold].y_train)
+        y = targets_of(assignment, fold)
         self.x = tensor_of(assignment.folds[fold].x_train).to(dtype)
         self.y = y.to(dtype) if y.is_floating_point() else y
 

@@ -75,7 +75,7 @@ class StackedCohort:
         self.learner: Learner
         self.learner, reason = choose_learner(assignment, params, self.module)
         self.notes.append(reason)
-        self.table = Table(assignment.folds, self.learner, dtype, self.device)
+        self.table = Table(assignment, self.learner, dtype, self.device)
         self._lanes: list[Lane] = []
         self._rows: dict[str, list[int]] = {}  # trial -> the places of its folds in the store
         self._store: dict[str, Tensor] = {}

@@ -19,7 +19,7 @@ from distml.models.family import Params
 from distml.training.chain import Chain
 from distml.training.cohort import Assignment
 from distml.training.learners import stacking
-from distml.training.modules import TrainingFacts, batch_size_of, batches_of, make_module, tensor_of
+from distml.training.modules import TrainingFacts, batch_size_of, batches_of, make_module, targets_of, tensor_of
 from distml.training.optimisers import UnsuitableError, read_course
 from distml.training.order import noise_seed
 from distml.training.stacking import Stacking, loss_of, quiet, with_shared_dropout
@@ -68,7 +68,7 @@ def _by_looking(module: Any) -> str | None:
 def _by_trying(assignment: Assignment, params: Params, module: Any) -> str | None:
     """Compare one batched step of two members with the steps of each alone, given the same noise."""
     fold = assignment.folds[0]
-    x, y = tensor_of(fold.x_train[:_ROWS]), tensor_of(fold.y_train[:_ROWS])
+    x, y = tensor_of(fold.x_train[:_ROWS]), targets_of(assignment, 0)[:_ROWS]
     batched = stacking(assignment, params)
     modules = [with_shared_dropout(one) for one in (module, quiet(_other_member(assignment, params)))]
     modules[1].trainer = batched.facts
