@@ -81,7 +81,8 @@ def test_trials_on_shares_of_a_card_are_clients_with_limits(distml: Call, folder
     assert seen >= {(pipes, "25", "0=6144M", "GPU-3090"), (pipes, None, None, "GPU-3090")}
     assert {one[1:3] for one in seen} == {("25", "0=6144M"), (None, None)}
     assert all(one[0] is None for one in seen if not one[3])  # who has no device is no client
-    (server,) = [one for one in psutil.process_iter(["cmdline"]) if str(STANDIN) in " ".join(one.info["cmdline"] or [])]
+    servers = [one for one in psutil.process_iter(["cmdline"]) if str(STANDIN) in " ".join(one.info["cmdline"] or [])]
+    (server,) = [one for one in servers if one.environ().get("MPS_DIARY") == str(folder / "diary.jsonl")]
     ended = distml("node", "stop", "--name", "ws")
     assert "ended: rtx-3090, cpu-only, MPS of rtx-3090" in ended.stdout
     assert not server.is_running() and diary(folder)[-1]["did"] == "quit"
