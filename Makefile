@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# Files of tests, two at a time: most of them wait for processes of theirs, and a file's own share what they start.
+TWO := -n 2 --dist loadfile
+
 .PHONY: sweep setup test test-long test-gpu lint bench-overhead bench-cohort bench-quality bench-quality-simulation bench-scale bench-report experiments clean
 
 sweep: $(READY)  ## the main job: search models on 30,000 credit-card accounts
@@ -12,10 +15,10 @@ sweep: $(READY)  ## the main job: search models on 30,000 credit-card accounts
 setup: $(READY)  ## a virtual environment with everything, nothing run
 
 test: $(READY) lint  ## what every change must pass, a few minutes
-	$(BIN)/python -m pytest -m "not long and not gpu"
+	$(BIN)/python -m pytest -m "not long and not gpu" $(TWO)
 
 test-long: $(READY)  ## kills and long runs
-	$(BIN)/python -m pytest -m "long and not gpu"
+	$(BIN)/python -m pytest -m "long and not gpu" $(TWO)
 
 test-gpu: $(READY)  ## against a real NVIDIA card; says that it was skipped where there is none
 	$(BIN)/python -m pytest -m gpu -s

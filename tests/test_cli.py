@@ -212,13 +212,13 @@ class TestSweep:
         said = capsys.readouterr().out
         assert "1   t0002   random-forest     finished   0.7900 ± 0.0100" in said
         assert "holdout (6,000 rows, touched once)   t0002: roc_auc 0.7843, brier 0.1340" in said
-        assert "next: distml show credit t0002" in said
+        assert "next: distml report credit" in said
 
     def test_a_scorer_that_cannot_be_made_does_not_lose_the_sweep(self, monkeypatch, capsys):
         Path("credit.yaml").write_text("name: credit\ndata: {source: credit.csv, target: default}\n")
         assert self.run(monkeypatch, [*EVENTS, WINNER, CLOSED], "done") == 0
         told = capsys.readouterr()
-        assert "next: distml show credit t0002" in told.out
+        assert "next: distml report credit" in told.out
         assert "no scorer was made: credit has 1 mistake" in told.err
         assert "to try again: distml export credit" in told.err
 

@@ -126,7 +126,7 @@ def ended(sweep: LoadedSweep) -> list[RenderableType]:
     parts += [Text(cause, style="red") for cause in _causes(sweep)]
     trials = sum(number for state, number in record.counts.items() if state not in ("pending", "running"))
     rate = f" = {trials / record.seconds * 60:.0f} a minute" if record.seconds >= 1 else ""
-    step = f"next: distml show {sweep.name} {winner.trial}" if winner else ""
+    step = f"next: distml report {sweep.name}" if winner else ""
     summary = [f"{text.count(trials, 'trial')} in {text.duration(record.seconds)}{rate}.", str(sweep.folder.path), step]
     return [*parts, Phrases(summary)]
 

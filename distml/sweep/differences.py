@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from distml.errors import MistakesError
 from distml.sweep.spec import SweepSpec
 
 _ABSENT = object()
@@ -41,6 +42,15 @@ def resolved(spec: SweepSpec) -> dict[str, Any]:
     return plain
 
 
+def completed(old: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A resolved sweep file of an earlier version, with this version's further options at their defaults, which is how
+    it was trained; as it is, where this version does not take it."""
+    try:
+        return resolved(SweepSpec.from_mapping(old))
+    except MistakesError:
+        return old
+
+
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:
     """What changed from one resolved sweep file to another.
 
@@ -56,7 +66,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Differen
 
 def _is_harmless(where: str) -> bool:
     steps = where.split(".")
-    return steps[0] in ("budget", "resources", "report", "export") or (
+    return steps[0] in ("budget", "resources", "report", "export", "loggers") or (
         steps[0] == "families" and len(steps) > 2 and steps[2] in ("resources", "trials")
     )
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import ray
 
@@ -37,6 +37,9 @@ from distml.sweep.variants import Variants, scores_out_of_bag
 from distml.sweep.watching import note_of, snapshot
 from distml.training.cohort import Failure, Member, RungResult
 
+if TYPE_CHECKING:
+    from distml.sweep.tune.loggers import TrialLoggers
+
 CloseReason = Literal["budget", "stopped", "interrupted"]
 EndState = Literal["done", "interrupted", "stopped", "nothing"]
 
@@ -47,6 +50,10 @@ _GRACE_SHARE = 0.05
 _GRACE_MOST = 0.25  # however short the budget is
 _FULL_DISK_SECONDS = 5.0
 _LOOK_SECONDS = 2.0  # between two looks at the cluster
+_WITHOUT = {  # what could not be written -> what that means
+    "checkpoints": "a cohort that dies or is interrupted trains from its beginning again",
+    "validation predictions": "the scorer has fewer trials to choose from",
+}
 _BEHIND = 100  # cohorts that are named as those that a family waits behind
 
 
@@ -79,11 +86,13 @@ class Driver:
         self._holdout_failure: str | None = None
         self._show_next = 0.0  # monotonic seconds
         self._told: set[str] = set()  # families whose way of training the user has been told
+        self._unwritten: set[str] = set()  # kinds of files of which the user knows that they could not be written
         self._sized: set[tuple[str, str]] = set()  # family, kind of slot: a cohort has been asked what size is best
         self._looked = 0.0  # at the cluster
         self._ending, self._estimate_next = 0.0, 0.0  # seconds kept for the end; when they are estimated again
         self._alone: dict[str, tuple[str, str, str]] = {}  # cohort with a device to itself -> family, structure, kind
         self._telemetry = Telemetry(folder, self._metric, has_gpus=bool(session.cluster.device_classes))
+        self._loggers: TrialLoggers | None = None
 
     def run(self) -> EndState:
         search = self._open_search()
@@ -105,6 +114,7 @@ class Driver:
             with contextlib.suppress(JournalFull):  # interrupted on a full disk: a later driver finds out by itself
                 search.charge(self._telemetry.costs())
                 self._write([{"event": "closed", "reason": reason, "seconds": self._elapsed()}])
+        self._close_loggers()
         if self._holdout_failure is not None:
             raise DistmlError(self._holdout_failure)
         if self._watcher is not None:
@@ -113,6 +123,18 @@ class Driver:
             return reason
         found = best_trial(record, self._metric.name, self._metric.greater_is_better)
         return "done" if found is not None else "nothing"
+
+    def _close_loggers(self) -> None:
+        if self._loggers is None:
+            return
+        if self._loggers.behind:
+            self._notice(f"telling {', '.join(self._checked.spec.loggers)} of the last {self._loggers.behind} trials")
+        for name, why in self._loggers.close().items():
+            self._notice(f"{name} was not told of all trials ({why}); the journal has them")
+
+    def _notice(self, line: str) -> None:
+        if self._watcher is not None:
+            self._watcher.notice(line)
 
     # --- opening
 
@@ -133,6 +155,12 @@ class Driver:
         }  # fmt: skip
         openings = [event for event in earlier if event["event"] == "opened"]
         self._changes = changes(openings[-1], opened) if openings else []
+        if self._checked.spec.loggers:
+            from distml.sweep.tune.loggers import TrialLoggers
+
+            spec = self._checked.spec
+            self._loggers = TrialLoggers(spec.loggers, spec.name, self._folder.path.absolute())
+            self._loggers.take(earlier, past=True)
         search.resume([*earlier, opened])
         for need in search.record.needs.values():
             self._places.recall(dict(need))
@@ -207,18 +235,22 @@ class Driver:
             self._notes[family] = f"cohorts of {members}"
         self._search.explain(cohort, news.reason, f"{self._places.of(cohort)} on {news.place}")
         is_network = self._checked.families[family][0].engine == "network"
-        if self._watcher is not None and is_network and family not in self._told:
+        if is_network and family not in self._told:
             self._told.add(family)
-            self._watcher.notice(f"{family}  {news.reason}")
+            self._notice(f"{family}  {news.reason}")
+
+    def take_unwritten(self, unwritten: Mapping[str, str]) -> None:
+        for what in sorted(unwritten.keys() - self._unwritten):
+            self._unwritten.add(what)
+            self._notice(f"{what} could not be written ({unwritten[what]}): {_WITHOUT[what]}")
 
     def charge(self, cohort: str, results: Sequence[RungResult], holding: Holding) -> list[RungResult]:
         return self._telemetry.charge(cohort, results, holding)
 
     def take_loss(self, cohort: str, failure: Failure, cause: LossCause) -> None:
-        if self._watcher is not None:
-            lost = self._search.record.cohorts[cohort]
-            what = "machine under" if cause == "node" else "process of"
-            self._watcher.notice(f"{lost.family}  the {what} cohort {cohort} died ({failure.error}); it trains again")
+        lost = self._search.record.cohorts[cohort]
+        what = "machine under" if cause == "node" else "process of"
+        self._notice(f"{lost.family}  the {what} cohort {cohort} died ({failure.error}); it trains again")
 
     def cluster_answers(self) -> bool:
         return self._session.lifeline.answers()
@@ -306,9 +338,8 @@ class Driver:
         if not events:
             return
         self._search.note(events)
-        if self._watcher is not None:
-            for event in events:
-                self._watcher.notice(f"{event['family']}  {event['kind']}, {event['reason']}")
+        for event in events:
+            self._notice(f"{event['family']}  {event['kind']}, {event['reason']}")
 
     def _look_around(self, search: Search) -> None:
         """See which nodes there are, and write down why families wait."""
@@ -389,12 +420,13 @@ class Driver:
         while True:
             try:
                 self._journal.append(*events)
+                if self._loggers is not None:
+                    self._loggers.take(events)
             except JournalFull as error:
                 if self._interrupted.is_set() or self._folder.stop_request() is not None:
                     raise
                 self._message = f"paused: {error}; free some space and the sweep goes on"
-                if self._watcher is not None:
-                    self._watcher.notice(self._message)
+                self._notice(self._message)
                 self._interrupted.wait(_FULL_DISK_SECONDS)
             else:
                 self._message = ""

@@ -1,6 +1,5 @@
 """Which trials' validation predictions a process keeps for the scorer."""
 
-import contextlib
 from collections import defaultdict
 from collections.abc import Iterable
 from heapq import heappush, heappushpop
@@ -23,14 +22,21 @@ class Keeper:
     def __init__(self) -> None:
         self._best: defaultdict[str, list[float]] = defaultdict(list)  # family -> heap of scores, the worst first
 
-    def keep(self, family: str, metric: Metric, results: Iterable[RungResult], cohort: Cohort, folder: Path) -> None:
-        """Write what is worth it. What goes wrong (a full disk, no memory) costs the predictions, not the trials."""
+    def keep(
+        self, family: str, metric: Metric, results: Iterable[RungResult], cohort: Cohort, folder: Path
+    ) -> Exception | None:
+        """Write what is worth it. What goes wrong (a full disk, no memory) costs the predictions, not the trials, and
+        is returned, the last of it."""
+        wrong: Exception | None = None
         finished = [result for result in results if result.state == "finished"]
         sign = 1 if metric.greater_is_better else -1
         for result in sorted(finished, key=lambda one: sign * one.scores[metric.name], reverse=True):
             if self._is_among_best(family, sign * result.scores[metric.name]):
-                with contextlib.suppress(Exception):
+                try:
                     cohort.validation(result.trial).write(predictions_file(folder, result.trial))
+                except Exception as error:
+                    wrong = error
+        return wrong
 
     def _is_among_best(self, family: str, score: float) -> bool:
         best = self._best[family]

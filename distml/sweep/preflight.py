@@ -1,5 +1,6 @@
 """All that can be known to be wrong with a sweep before anything trains, in one list."""
 
+import importlib.util
 import itertools
 import shutil
 from collections.abc import Callable, Mapping
@@ -32,6 +33,7 @@ DEFAULT_METRICS: Mapping[Task, str] = {
 }
 LEAST_FREE_MIB = 100
 
+_PACKAGES = {"tensorboard": "tensorboardX", "mlflow": "mlflow", "wandb": "wandb"}  # that loggers write with
 _Result = TypeVar("_Result")
 
 
@@ -78,6 +80,7 @@ def preflight(spec: SweepSpec, runs: Path | None = None) -> Checked:
         ]
     _check_shares(spec, mistakes)
     _check_metrics(spec, tasks, mistakes)
+    _check_loggers(spec, mistakes)
     if task in WITHOUT_TARGET:
         _check_one_space(spec, task, mistakes)
     if runs is not None:
@@ -167,6 +170,12 @@ def _check_shares(spec: SweepSpec, mistakes: list[Mistake]) -> None:
     together = sum(trials or 0 for trials in asked.values())
     if total is not None and together > total:
         mistakes.append(Mistake("families", f"ask for {together} trials together; budget.trials is {total}"))
+
+
+def _check_loggers(spec: SweepSpec, mistakes: list[Mistake]) -> None:
+    for place, name in enumerate(spec.loggers):
+        if importlib.util.find_spec(_PACKAGES[name]) is None:
+            mistakes.append(Mistake(f"loggers[{place}]", f"{name} is not installed: pip install 'distml[{name}]'"))
 
 
 def _idle_families(spec: SweepSpec) -> list[str]:

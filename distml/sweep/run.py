@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from distml.errors import DistmlError, Mistake, MistakesError
-from distml.sweep.differences import differences
+from distml.sweep.differences import completed, differences
 from distml.sweep.journal import Journal
 from distml.sweep.preflight import Checked, preflight
 from distml.sweep.progress import Watcher
@@ -101,7 +101,8 @@ def _check_same_sweep(events: Sequence[Mapping[str, Any]], checked: Checked) -> 
     openings = [event for event in events if event["event"] == "opened"]
     if not openings:
         return
-    changed = [str(found) for found in differences(openings[-1]["spec"], checked.resolved) if not found.harmless]
+    begun = completed(openings[-1]["spec"])
+    changed = [str(found) for found in differences(begun, checked.resolved) if not found.harmless]
     if openings[-1]["data_sha256"] != checked.dataset.sha256:
         changed.append("data: the table's content has changed")
     if changed:

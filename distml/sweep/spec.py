@@ -29,6 +29,7 @@ from distml.sweep.overrides import apply_overrides
 from distml.sweep.values import Count, Gpu, Hyperparameter, ImportPath, Name, Names, Scalar, Searched, Size
 
 DEFAULT_FAMILIES = ("scoring-network", "random-forest", "hist-gradient-boosting")
+Logger = Literal["tensorboard", "mlflow", "wandb"]
 _FAMILIES_WITHOUT_TARGET = {
     "clustering": ("k-means", "gaussian-mixture", "hierarchical"),
     "projection": ("pca", "t-sne"),
@@ -217,6 +218,9 @@ class SweepSpec(_Part):
     budget: Budget = Field(default=Budget(minutes=10.0), description="trials, minutes or both, whichever ends first")
     resources: Resources = Field(default=Resources(), description="what a cohort runs on")
     export: bool = Field(default=True, description="make a scorer of the best trials when the sweep is over")
+    loggers: Annotated[tuple[Logger, ...], Field(strict=False)] = Field(
+        default=(), description="who else is told of each trial that has ended"
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -68,7 +68,7 @@ def test_the_end_at_width_120(tmp_path):
         "holdout (6,000 rows, touched once)   t0002: roc_auc 0.7843, brier 0.1340",
     ]
     last = " ".join(drawn(10_000, detail.ended(load("credit", tmp_path)))[8:])
-    assert last == f"5 trials in 1:00 = 5 a minute.   {folder.path}   next: distml show credit t0002"
+    assert last == f"5 trials in 1:00 = 5 a minute.   {folder.path}   next: distml report credit"
 
 
 def test_the_end_names_ten_trials_at_most(tmp_path):

@@ -35,6 +35,7 @@ def test_ctrl_c_keeps_what_was_measured_and_leaves_nothing_behind(tmp_path):
     found = read_measured(record)
     assert not found.made.complete and "interrupted: not every arm has all its repeats" in found.marks
     assert any(arm.state == "not run" for arm in found.arms) or all(len(arm.repeats) < 5 for arm in found.arms)
+    assert found.made.command == "distml bench --quick --device cpu --output record.json"
     assert "scoring network" in said
     _, alive = psutil.wait_procs(workers, timeout=10)
     assert alive == []

@@ -219,18 +219,22 @@ def test_another_version_is_refused_by_a_sweep_and_by_a_node_before_anything_tra
     assert "Ray did not start for cpu-only: the cluster has Ray" in said and "Ray 2.59.1" in said
 
 
-def test_mig_that_was_changed_and_storage_that_is_not_shared_are_said_before_anything_trains(cluster: Running) -> None:
+def test_mig_that_was_changed_is_said_before_anything_trains(cluster: Running) -> None:
     file = cluster.sweep_file("changed", {"slice": "mig:any"}, trials=2)
     machine = cluster.folder / "nvml" / "a100.txt"
     before = machine.read_text()
     machine.write_text(before.replace("uuid MIG-a100-2\n", "uuid MIG-a100-new\n"))
     try:
-        arguments = ("sweep", str(file), "--address", cluster.address, "--runs", cluster.runs)
-        said = cluster.distml(*arguments, expect=2)
+        said = cluster.distml("sweep", str(file), "--address", cluster.address, "--runs", cluster.runs, expect=2)
     finally:
         machine.write_text(before)
     assert "a100 has no longer MIG-a100-2 (1g.5gb): was MIG changed since its node was started?" in said
+    assert not (cluster.folder / "runs" / "changed" / "journal.jsonl").read_text()
 
+
+def test_storage_that_is_not_shared_is_said_before_anything_trains(cluster: Running) -> None:
+    file = cluster.sweep_file("private", {"slice": "mig:any"}, trials=2)
+    (cluster.folder / "runs").mkdir(exist_ok=True)
     private = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"', cluster.runs]
     if subprocess.run([*private, "true"], capture_output=True).returncode:
         pytest.skip("mount namespaces are not allowed here: a machine without the shared folder could not be made")
@@ -238,11 +242,11 @@ def test_mig_that_was_changed_and_storage_that_is_not_shared_are_said_before_any
     node = [distml, "node", "start", "--address", cluster.address, "--name", "alone", "--cpus", "1"]
     subprocess.run([*private, *node], cwd=ROOT, env=cluster.environment, check=True, timeout=120)
     try:
-        said = cluster.distml(*arguments, expect=2)
+        said = cluster.distml("sweep", str(file), "--address", cluster.address, "--runs", cluster.runs, expect=2)
     finally:
         cluster.distml("node", "stop", "--name", "alone")
-    assert "runs/changed is not the same folder on alone: choose one that all machines share" in said
-    assert not (cluster.folder / "runs" / "changed" / "journal.jsonl").read_text()
+    assert "runs/private is not the same folder on alone: choose one that all machines share" in said
+    assert not (cluster.folder / "runs" / "private" / "journal.jsonl").read_text()
 
 
 def test_the_tour_shows_all_there_is_to_see_of_a_sweep(cluster: Running) -> None:

@@ -52,12 +52,18 @@ def long_sweep(folder: Path) -> Path:
     )  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int], float]:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    distml(folder, "sweep", str(long_sweep(folder)))
+    return trajectories(folder)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("victim", ["worker", "driver", "nobody: ctrl-c", "nobody: stop"])
-def test_a_cohort_goes_on_from_its_last_rung(tmp_path: Path, victim: str) -> None:
-    calm = tmp_path / "calm"
-    calm.mkdir()
-    distml(calm, "sweep", str(long_sweep(calm)))
+def test_a_cohort_goes_on_from_its_last_rung(
+    tmp_path: Path, undisturbed: dict[tuple[str, int], float], victim: str
+) -> None:
     file = long_sweep(tmp_path)
     with running(tmp_path, "sweep", str(file)) as driver:
         wait_for(lambda: _rungs(tmp_path) >= 32)  # some members have reached their second rung
@@ -76,7 +82,7 @@ def test_a_cohort_goes_on_from_its_last_rung(tmp_path: Path, victim: str) -> Non
             assert driver.wait(timeout=100) == 0
     if victim != "worker":
         distml(tmp_path, "sweep", str(file))
-    undisturbed, disturbed = trajectories(calm), trajectories(tmp_path)
+    disturbed = trajectories(tmp_path)
     both = undisturbed.keys() & disturbed.keys()  # of two cohorts at once, luck says who is compared with whom, and cut
     assert len(both) >= 32 and {trial for trial, _ in both} == set(scores(tmp_path))
     assert {key: disturbed[key] for key in both} == pytest.approx({key: undisturbed[key] for key in both}, abs=1e-4)

@@ -100,7 +100,9 @@ def test_a_larger_budget_extends_a_finished_sweep(tmp_path: Path) -> None:
     file = sweep_file(tmp_path, families=diary_family(), budget={"trials": 4})
     distml(tmp_path, "sweep", str(file))
     first = scores(tmp_path)
-    distml(tmp_path, "sweep", str(file), "--set", "budget.trials=7")
+    (tmp_path / "runs" / "quick" / "predictions" / "t0005.npz").mkdir()
+    shown = distml(tmp_path, "sweep", str(file), "--set", "budget.trials=7").stdout
+    assert shown.count("validation predictions could not be written (IsADirectoryError") == 1
     more = scores(tmp_path)
     assert len(more) == 7
     assert {trial: more[trial] for trial in first} == first

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distml.models.space import Choice, Domain, Fixed, Float, Int, parse_domain
-from distml.sweep.differences import differences, resolved
+from distml.sweep.differences import completed, differences, resolved
 from distml.sweep.spec import SweepSpec
 from distml.sweep.values import domain_as_written
 
@@ -101,3 +101,12 @@ def test_a_family_more_or_less_is_one_line() -> None:
     (found,) = differences(resolved(spec()), resolved(spec(families=families)))
     assert str(found).startswith("families.random-forest: nothing -> {class: null")
     assert not found.harmless
+
+
+def test_what_an_earlier_version_did_not_know_of_is_no_difference() -> None:
+    now = resolved(spec())
+    then = json.loads(json.dumps(now))
+    del then["loggers"], then["preprocessing"]["text_dimensions"]
+    assert differences(then, now) != []
+    assert differences(completed(then), now) == []
+    assert completed({**then, "of a later version": 1}) == {**then, "of a later version": 1}

@@ -46,4 +46,5 @@ def test_unfinished_trials_and_full_disks_are_passed_over(tmp_path: Path) -> Non
     running = [RungResult("t0001", 5, "running", {"auc": 1.0}), RungResult("t0002", 5, "diverged")]
     keeper.keep("mine", Metric("auc", True), running, cohort, tmp_path)  # type: ignore[arg-type]
     assert cohort.asked == []
-    keeper.keep("mine", Metric("auc", True), _finished([0.5]), cohort, tmp_path / "none")  # type: ignore[arg-type]
+    wrong = keeper.keep("mine", Metric("auc", True), _finished([0.5]), cohort, tmp_path / "none")  # type: ignore[arg-type]
+    assert isinstance(wrong, OSError)

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -87,6 +87,8 @@ class _CohortScheduler(FIFOScheduler):
         self._run = run
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        if result["unwritten"]:
+            self._run.on_unwritten(dict(result["unwritten"]))
         if result["ended"]:
             return TrialScheduler.STOP
         ended = self._run.on_results(result["cohort"], result["results"], result["news"], result["holding"])
@@ -141,6 +143,9 @@ class Host(Protocol):
 
     def take_news(self, cohort: str, news: News) -> None:
         """What a cohort found out when it started."""
+
+    def take_unwritten(self, unwritten: Mapping[str, str]) -> None:
+        """What a cohort's process could not write, and why; its trials train on without."""
 
     def charge(self, cohort: str, results: Sequence[RungResult], holding: Holding) -> list[RungResult]:
         """The results with what their cohort held; have the rung costed."""
@@ -253,6 +258,9 @@ class CohortRun:
 
     def on_results(self, cohort: str, results: list[RungResult], news: News | None, holding: Holding) -> bool:
         return self._guarded(lambda: self._on_results(cohort, results, news, holding), True)
+
+    def on_unwritten(self, unwritten: Mapping[str, str]) -> None:
+        self._guarded(lambda: self._host.take_unwritten(unwritten), None)
 
     def on_lost(self, cohort: str, error: Exception | None) -> None:
         self._guarded(lambda: self._on_lost(cohort, error), None)

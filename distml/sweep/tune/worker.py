@@ -1,6 +1,5 @@
 """What runs in a slot: the Ray Tune trainable that carries one cohort."""
 
-import contextlib
 import os
 import sys
 import time
@@ -83,6 +82,7 @@ class CohortTrainable(tune.Trainable):
         self._checkpoint: Path | None = None
         self._keeper = getattr(self, "_keeper", None) or Keeper()  # of the process, which serves many cohorts
         self._predictions: Path | None = None
+        self._unwritten: dict[str, str] = {}  # since the last answer: what -> why
         self._gpus = float(config["resources"].get("GPU", 0))
         self._since = 0.0  # when what it holds was last accounted for, Unix seconds
 
@@ -104,7 +104,7 @@ class CohortTrainable(tune.Trainable):
         try:
             refused = self._start(letter) if isinstance(letter, Start) else self._follow(letter)
             if isinstance(letter, Reply) and letter.end:  # what it learnt is saved; a later driver goes on from there
-                return {"cohort": self._name, "results": [], "news": None, "ended": True}
+                return {"cohort": self._name, "ended": True, "unwritten": list(self._unwritten.items())}
             results = list(refused)
             if self._cohort is not None:
                 with _changeproctitle(str(self), "ray::CohortTrainable"):  # what the Ray dashboard and `top` show
@@ -113,8 +113,9 @@ class CohortTrainable(tune.Trainable):
         except Exception as error:  # a module that cannot be built, data that no member can train on
             results = [*refused, *_failed(self._members, error)]
         news, self._news = self._news, None
+        unwritten, self._unwritten = self._unwritten, {}
         answer = {"cohort": self._name, "results": list(map(_placed, results)), "news": news, "ended": False}
-        return {**answer, "holding": self._holding()}
+        return {**answer, "unwritten": list(unwritten.items()), "holding": self._holding()}
 
     def _holding(self) -> Holding:
         """What it held since it was last asked; between two rungs too, when it waits for the driver's word."""
@@ -126,7 +127,9 @@ class CohortTrainable(tune.Trainable):
     def _keep(self, results: list[RungResult]) -> None:
         assert self._cohort is not None
         if self._predictions is not None:
-            self._keeper.keep(self._family, self._metric, results, self._cohort, self._predictions)
+            wrong = self._keeper.keep(self._family, self._metric, results, self._cohort, self._predictions)
+            if wrong is not None:
+                self._unwritten["validation predictions"] = _why(wrong)
 
     def cleanup(self) -> None:
         self._cohort = None  # its checkpoint stays: whether it is needed again, the driver knows
@@ -189,8 +192,10 @@ class CohortTrainable(tune.Trainable):
         for trial in reply.release:
             self._members.pop(trial, None)
         if self._members:  # some go on: what they have learnt is worth keeping
-            with contextlib.suppress(OSError):  # a full disk costs the checkpoint, not the cohort
+            try:
                 self._cohort.save(self._checkpoint)
+            except Exception as error:  # a full disk costs the checkpoint, not the cohort
+                self._unwritten["checkpoints"] = _why(error)
         try:
             self._cohort.admit(reply.admit)
         except Exception as error:  # no memory for them, say: those that were there go on
@@ -199,6 +204,11 @@ class CohortTrainable(tune.Trainable):
             return _failed(names, error)
         self._members |= {member.trial: member for member in reply.admit}
         return []
+
+
+def _why(error: Exception) -> str:
+    """In a few words; which file it was is no use to who reads that none could be written."""
+    return f"{type(error).__name__}: {getattr(error, 'strerror', None) or error}"
 
 
 def _check_device() -> None:
