@@ -17,10 +17,10 @@ class DataOptions:
 
     source: Path
     target: str | None = None  # None: clustering, projection
-    further_targets: tuple[str, ...] = ()  # learnt beside the target by networks that take several
     positive: bool | int | float | str | None = None  # the class whose probability is the score
     drop: tuple[str, ...] = ()
     kinds: Mapping[str, str] = field(default_factory=dict)  # column -> Kind, over what is inferred
+    further_targets: tuple[str, ...] = ()  # learnt beside the target by networks that take several
     unlabelled: bool = False  # rows without a target take part in preprocessing, and in families that learn from them
     group: str | None = None  # no group stands on both sides of a split; of a ranking, the query
     time: str | None = None  # splits follow the order of time

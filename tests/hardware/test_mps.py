@@ -3,6 +3,8 @@
 import doctest
 import json
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,10 +16,16 @@ STANDIN = Path(__file__).parents[1] / "cluster" / "standin" / "mps"
 
 
 @pytest.fixture
-def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> mps.Daemon:
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="dm-", dir="/tmp") as short:  # sockets lie below it
+        yield Path(short)
+
+
+@pytest.fixture
+def daemon(folder: Path, monkeypatch: pytest.MonkeyPatch) -> mps.Daemon:
     monkeypatch.setenv("PATH", f"{STANDIN}:{os.environ['PATH']}")
-    monkeypatch.setenv("MPS_DIARY", str(tmp_path / "diary.jsonl"))
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("MPS_DIARY", str(folder / "diary.jsonl"))
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
     return mps.daemon_for("ws", ("GPU-a", "GPU-b"))
 
 
@@ -26,7 +34,7 @@ def diary(folder: Path) -> list[dict[str, object]]:
 
 
 def test_a_daemon_is_started_for_its_cards_in_a_folder_of_its_own_and_told_to_quit(
-    daemon: mps.Daemon, tmp_path: Path
+    daemon: mps.Daemon, folder: Path
 ) -> None:
     mps.check()
     process = mps.start(daemon)
@@ -37,7 +45,7 @@ def test_a_daemon_is_started_for_its_cards_in_a_folder_of_its_own_and_told_to_qu
     assert (daemon.folder / "pipe").stat().st_mode & 0o777 == 0o700
     mps.stop(daemon)
     assert not process.is_running() and not servers[0].is_running() and not daemon.folder.exists()
-    told = diary(tmp_path)
+    told = diary(folder)
     server = f"start_server -uid {os.getuid()}"
     assert [one["did"] for one in told] == ["-d", "get_server_list", server, "get_server_list", "quit"]
     assert told[0]["visible"] == "GPU-a,GPU-b" and told[0]["private"] == ["0o700", "0o700"]
