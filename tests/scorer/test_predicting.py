@@ -152,11 +152,15 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
 
 @pytest.mark.long
 def test_memory_does_not_grow_with_the_table(german: pd.DataFrame, tmp_path: Path) -> None:
-    """The whole command, on 30,000 rows and on 150,000: well under a GiB, and no more for more rows."""
+    """The whole command, on 60,000 rows and on 300,000: well under a GiB, and no more for more rows.
+
+    60,000 are more than are read ahead. Which piece is done first is luck, and so are some 60 MiB; 240,000 rows more
+    in memory would be several hundred.
+    """
     folder = export_scorer(write_trained(tmp_path / "runs", checked_german("one"), TRIALS[:1])).folder
     lines = german.to_csv(index=False).splitlines(keepends=True)
     most = []
-    for times in (30, 150):
+    for times in (60, 300):
         path = tmp_path / "table.csv"
         path.write_text("".join([lines[0], *(lines[1:] * times)]))
         command = [sys.executable, "-c", "from distml.cli import main; main()", "predict", str(folder), str(path)]
@@ -165,4 +169,4 @@ def test_memory_does_not_grow_with_the_table(german: pd.DataFrame, tmp_path: Pat
         )
         most.append(float(done.stdout))
     assert most[1] < 1000
-    assert most[1] - most[0] < 60
+    assert most[1] - most[0] < 120
