@@ -175,7 +175,11 @@ def test_a_sweep(tmp_path: Path, name: str) -> None:
             "families.heads.space.lr=0.003", "families.heads.space.dropout=0.0", "families.heads.space.epochs=6",
             "families.heads.space.batch_size=32",
         ],
-        "bags": ["families.pooled.space.lr=0.003", "families.pooled.space.dropout=0.0", "budget.trials=6"],
+        "bags": [
+            "families.pooled.space.lr=0.003", "families.pooled.space.dropout=0.0",
+            "families.pooled.space.batch_size=32",
+            "families.scoring-network.space.batch_size=32", "budget.trials=6",
+        ],
     }  # fmt: skip
     given = [f"data.source={tmp_path / 'few.csv'}", "split.folds=2", *settings[name]]
     options = [word for setting in given for word in ("--set", setting)]
