@@ -127,7 +127,7 @@ def tour(folder: Path, address: str, dashboard_port: int) -> None:
     say("plan", str(FILE), f"--address={address}", runs)
     with (folder / "sweep.log").open("wb") as log:
         sweep = subprocess.Popen(
-            [DISTML, "sweep", FILE, "--set=budget.trials=5000", f"--address={address}", runs],
+            [DISTML, "sweep", FILE, "--set=budget.trials=5000", "--no-export", f"--address={address}", runs],
             stdout=log, stderr=log, stdin=subprocess.DEVNULL,
         )  # fmt: skip
     prometheus, ask = watch(folder)
@@ -139,8 +139,8 @@ def tour(folder: Path, address: str, dashboard_port: int) -> None:
         print(f"\nRay dashboard   http://127.0.0.1:{dashboard_port}   {nodes} nodes alive")
         for query in QUERIES:
             show(query, wait_for(lambda query=query: ask(query)) if ask else None)
-        say("stop", "mixed", runs)
-        sweep.wait(timeout=120)
+        say("stop", "mixed", "--now", runs)
+        sweep.wait(timeout=300)
         print("\n" + (folder / "sweep.log").read_text())
     finally:
         for process in filter(None, (sweep, prometheus)):

@@ -14,6 +14,7 @@ from distml.bench.site import Site
 from distml.errors import DistmlError, did_you_mean
 from distml.hardware.board import BoardFacts, board_facts
 from distml.hardware.devices import Device, Inventory, device_classes
+from distml.hardware.parts import NO_DEVICE
 from distml.training.processor import processor_text
 
 PROCESSOR = "cpu"  # what --device and a site file call it
@@ -33,9 +34,9 @@ def choose_subject(
     Raises:
         DistmlError: there is no such device, or it is a cut card without slices.
     """
-    if asked is None and visible:
+    if asked is None and visible is not None:
         first = visible.split(",")[0].strip()
-        asked = f"gpu{first}" if first.isdecimal() else first
+        asked = PROCESSOR if first in NO_DEVICE else f"gpu{first}" if first.isdecimal() else first
     card = None if asked == PROCESSOR else _first(inventory) if asked is None else _named(inventory, asked)
     if card is None:
         return Subject(cores)

@@ -76,7 +76,7 @@ def _reasons(record: Measured, chosen: ArmRecord, arms: Sequence[ArmRecord]) -> 
         found = statistics.ratio(chosen.rates, arm.rates)
         interval = "" if found.low is None else f" [{found.low:.2g}, {found.high:.2g}]"
         if statistics.differs(found) is False:
-            reasons.append(f"no difference to {arm.name} ({found.median:.2f}x{interval})")
+            reasons.append(f"no difference that could be told to {arm.name} ({found.median:.2f}x{interval})")
         elif found.median >= 1:
             reasons.append(f"{found.median:.1f}x{interval} as many trials as {arm.name}")
         else:

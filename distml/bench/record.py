@@ -327,6 +327,8 @@ def _content(path: Path) -> dict[str, Any]:
         cut = error.pos >= len(text.rstrip()) - 1 or error.msg.startswith("Unterminated")
         what = "ends in the middle: was its copying interrupted?" if cut else "is not JSON"
         raise DistmlError(f"{path} {what} ({where}: {error.msg})") from None
+    except RecursionError:
+        raise DistmlError(f"{path} is no throughput record: it is nested too deeply") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise DistmlError(f'{path} is no throughput record: it does not hold "format": "{FORMAT}"')
     return content

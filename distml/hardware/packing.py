@@ -138,7 +138,7 @@ def _room_for(measured: Measured | None, total_mib: int | None) -> tuple[int, st
     busy = f"{measured.utilisation:.0%}".replace("%", " %")
     need_mib = HEADROOM * measured.memory_mib
     by_memory = max(1, int(total_mib / max(1.0, need_mib)))
-    by_time = int(1 / max(measured.utilisation, 1 / RAY_UNITS))
+    by_time = max(1, int(1 / max(measured.utilisation, 1 / RAY_UNITS)))
     slots = min(by_memory, by_time, MOST_AT_ONCE)
     if slots == by_time:
         return slots, f"one alone kept it busy for {busy} of the time", took

@@ -1,5 +1,6 @@
 """How a machine joins a cluster: in parts, each with cores and with devices that are all alike."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -41,6 +42,9 @@ def parts_of(classes: Sequence[DeviceClass], cores: int) -> tuple[Part, ...]:
     return (*parts, Part(left)) if left > 0 or not parts else tuple(parts)
 
 
+NO_DEVICE = ("", "-1")  # in CUDA_VISIBLE_DEVICES: of what stands there and after it CUDA sees nothing
+
+
 def narrowed(classes: Sequence[DeviceClass], inventory: Inventory, visible: str | None) -> tuple[DeviceClass, ...]:
     """The classes without the devices that CUDA_VISIBLE_DEVICES leaves out; None: it is not set.
 
@@ -51,7 +55,8 @@ def narrowed(classes: Sequence[DeviceClass], inventory: Inventory, visible: str 
         return tuple(classes)
     known = {uuid: uuid for one in classes for uuid in one.uuids}
     cards = {str(card.index): card.uuid for card in inventory.cards if card.usable}
-    chosen = {_uuid(word.strip(), known, cards, visible) for word in visible.split(",") if word.strip()}
+    words = itertools.takewhile(lambda word: word not in NO_DEVICE, map(str.strip, visible.split(",")))
+    chosen = {_uuid(word, known, cards, visible) for word in words}
     kept = [replace(one, uuids=tuple(uuid for uuid in one.uuids if uuid in chosen)) for one in classes]
     return tuple(one for one in kept if one.uuids)
 

@@ -12,6 +12,7 @@ from distml.hardware.devices import list_devices
 from distml.hardware.processors import usable_cores
 from distml.report.benched import BenchScreen, record_lines
 from distml.report.console import console
+from distml.sweep.runs import check_writable, nearest_existing
 
 
 def bench(
@@ -26,6 +27,10 @@ def bench(
     path = output or here.default_output(runs, quick)
     if path.is_dir():
         raise DistmlError(f"{path} is a folder; --output names the record's file, like {path / 'throughput.json'}")
+    try:
+        check_writable(nearest_existing(path.parent))  # before minutes of measuring
+    except OSError as error:
+        raise DistmlError(f"cannot write {path}: {error.strerror}. Choose another place with --output FILE") from None
     sweeps = conditions.running_sweeps(runs)
     if sweeps and not anyway:
         raise DistmlError(

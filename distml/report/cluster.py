@@ -28,9 +28,10 @@ def examine_cluster(address: str, runs: Path) -> list[Finding]:
     probe = tempfile.mkdtemp(dir=runs, prefix=".doctor-")
     try:
         heard = ask_each(address, facts_here, runs, Path(probe).name)
+        here = facts_here(runs, Path(probe).name)
     finally:
         shutil.rmtree(probe, ignore_errors=True)
-    return [finding for one in heard for finding in findings_of(one, facts_here(runs, ""), runs)]
+    return [finding for one in heard for finding in findings_of(one, here, runs)]
 
 
 def findings_of(heard: Heard[Facts], here: Facts, runs: Path) -> list[Finding]:

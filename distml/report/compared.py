@@ -7,12 +7,12 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from distml.bench.compare import Block, Cell, Comparison, Row
-from distml.bench.record import Figure, Published
+from distml.bench.record import Figure, Measured, Published
 from distml.bench.statistics import differs
 from distml.report.benched import rate, workload_words
 from distml.report.layout import Columns
 
-SAME = "="  # after a ratio: no difference
+SAME = "="  # after a ratio: no difference that could be told
 
 
 def comparison_lines(found: Comparison) -> list[RenderableType]:
@@ -69,12 +69,15 @@ def identities(found: Comparison) -> list[list[str]]:
 
 def notes(found: Comparison) -> list[str]:
     """What stands under the table."""
-    said = []
+    said = _of_one_machine(found)
+    busy = [label for label, record in zip(found.labels, found.records, strict=True) if _was_busy(record)]
+    if busy:
+        said.append(f"{', '.join(busy)}: others worked beside the bench, so that ratios are of what they left over")
     ratios = [ratio for block in found.blocks for row in (*block.arms, *block.best) for ratio in row.ratios if ratio]
     if ratios:
         said.append("[ ]: 95 % bootstrap interval of the ratio of medians")
     if any(differs(ratio) is False for ratio in ratios):
-        said.append(f"{SAME}   no difference: the interval holds 1")
+        said.append(f"{SAME}   no difference that could be told: the interval holds 1; without it there is one")
     if any(ratio.low is None for ratio in ratios):
         said.append("no interval: a record was interrupted before its fifth repeat")
     for block in found.blocks:
@@ -90,6 +93,18 @@ def notes(found: Comparison) -> list[str]:
         ):
             unknown.setdefault(line, []).append(label)
     return [*said, *(f"{line} ({', '.join(labels)})" for line, labels in unknown.items())]
+
+
+def _of_one_machine(found: Comparison) -> list[str]:
+    identities = [record.machine.identity for record in found.records]
+    alike = [label for label, one in zip(found.labels, identities, strict=True) if identities.count(one) > 1]
+    if not alike:
+        return []
+    return [f"{', '.join(alike)}: one machine at several times; what differs is not its hardware"]
+
+
+def _was_busy(record: Measured) -> bool:
+    return any(mark.startswith("busy") for mark in record.marks)
 
 
 def _each(row: Row, found: Comparison) -> str:

@@ -177,7 +177,7 @@ def _ratios_chart(block: Block, found: Comparison) -> Chart:
     drawing = _dots(block, names, values, labels, "", {"title": {"text": theme.shown(f"times {base}")}}, others)
     line = {"color": theme.MUTED, "dash": "dot"}
     drawing.add_shape(type="line", x0=1, x1=1, yref="paper", y0=0, y1=1, line=line)
-    says = f"Right of the dotted line is quicker than {base}; whiskers across it mean no difference."
+    says = f"Right of the dotted line is quicker than {base}; whiskers across it: no difference could be told."
     title = f"Ratios, {block.title}"
     return Chart(f"ratios-{block.model}", title, says, drawing, wide=True, least=520)
 

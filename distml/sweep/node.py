@@ -24,10 +24,12 @@ from distml.hardware.devices import device_classes, list_devices
 from distml.hardware.parts import Part, narrowed, parts_of
 from distml.sweep.cluster import NODE_VARIABLE, class_of, is_slice, labels_of
 from distml.sweep.mismatch import version_mismatch
+from distml.sweep.reach import check_reached
 from distml.training.processor import openblas_environment
 
 LOOPBACK = "127.0.0.1"
 PORT = 6379
+_MOST_PORTS = 65535
 DASHBOARD_PORT = 8265
 _LOOPBACKS = (LOOPBACK, "localhost")
 _WORKER_PORTS = (10_002, 19_999)  # Ray's own; raylets of one machine share them out, and firewalls know them
@@ -99,7 +101,10 @@ def check(request: Request) -> None:
     mistakes = []
     if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?", request.name):
         mistakes.append(Mistake("--name", f"{request.name!r} is not a name: letters, digits, -, _ and ., at most 63"))
-    if request.address is not None and not re.fullmatch(r"[^:\s]+:\d{1,5}", request.address):
+    for option, port in (("--port", request.port), ("--dashboard-port", request.dashboard_port)):
+        if not 0 <= port <= _MOST_PORTS:
+            mistakes.append(Mistake(option, f"{port} is no port: 1 to {_MOST_PORTS}"))
+    if request.address is not None and not _is_address(request.address):
         mistakes.append(Mistake("--address", f"{request.address!r} is not HOST:PORT, like 10.0.0.5:{PORT}"))
     elif request.address is not None and (_host_of(request.address) in _LOOPBACKS) != (request.host in _LOOPBACKS):
         if request.host in _LOOPBACKS:
@@ -220,6 +225,8 @@ def start(request: Request, parts: Sequence[Part]) -> list[Started]:
         daemons(request, parts)
         mps.check()
     _ensure_token(request)
+    if request.address is not None:
+        check_reached(request.address)
     serving: list[Started] = []
     started: list[Started] = []
     starting: deque[tuple[Started, subprocess.Popen[bytes]]] = deque()
@@ -354,14 +361,27 @@ def _ensure_token(request: Request) -> None:
     """Ray's token: made where a head has none; one that joins must have been given the head's."""
     given = os.environ.get("RAY_AUTH_TOKEN_PATH")
     path = Path(given) if given else Path.home() / ".ray" / "auth_token"
-    if os.environ.get("RAY_AUTH_TOKEN") or path.is_file():
+    if os.environ.get("RAY_AUTH_TOKEN"):
+        return
+    if path.is_file():
+        with contextlib.suppress(PermissionError):  # somebody else's, who lets this user read it
+            path.chmod(0o600)
         return
     if request.address is None and not given:
         ray = str(Path(sys.executable).with_name("ray"))
-        subprocess.run([ray, "get-auth-token", "--generate"], check=True, capture_output=True)
+        subprocess.run([ray, "get-auth-token", "--generate"], check=True, capture_output=True, umask=0o077)
         return
     there = "the head's file of that name" if request.address else "a file with a token, or unset RAY_AUTH_TOKEN_PATH"
     raise DistmlError(f"there is no token in {path}: copy {there} to this machine, readable by you alone (chmod 600)")
+
+
+def _is_address(text: str) -> bool:
+    """
+    >>> _is_address("10.0.0.5:6379"), _is_address("10.0.0.5"), _is_address("10.0.0.5:99999")
+    (True, False, False)
+    """
+    found = re.fullmatch(r"[^:\s]+:(\d{1,5})", text)
+    return found is not None and 0 < int(found[1]) <= _MOST_PORTS
 
 
 def _host_of(address: str) -> str:

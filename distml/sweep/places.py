@@ -4,6 +4,7 @@ Ray hands out the devices. This account says what to ask it for, and asks for no
 cohort waits inside Ray while another could train.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -70,7 +71,7 @@ class Places:
         self._wishes = dict(wishes)
         self._needs = Needs()
         self._learnt: dict[tuple[str, str], Wish] = {}  # (family, structure) -> what one of its cohorts asks for
-        self._variants = {family: [wish] for family, wish in self._wishes.items()}  # all that its cohorts ever asked
+        self._asked = {family: Counter([wish]) for family, wish in self._wishes.items()}  # and how many structures do
         self._structures: dict[str, str] = {}  # of each cohort
         self._taken: dict[str, _Taken] = {}
         self._placements: dict[str, Placement] = {}  # also of those whose node has gone
@@ -158,21 +159,29 @@ class Places:
         if not in_order(wish, self._cluster.device_classes):
             return False
         if wish.gpu == "auto":
-            self._learnt[family, structure] = wish
+            self._ask(family, structure, wish)
             self._needs.too_small(family, structure, devices, slot_mib)
             self._ask_by_needs(family, structure)
         else:
             self._wishes[family] = wish
-            self._variants[family] = [wish]
+            self._asked[family] = Counter([wish])
             self._admit(wish)
         return True
 
     def _ask_by_needs(self, family: str, structure: str) -> None:
-        wish = replace(self._wish(family, structure), learnt=self._needs.slots(family, structure))
+        learnt = self._needs.slots(family, structure)
+        self._ask(family, structure, replace(self._wish(family, structure), learnt=learnt))
+
+    def _ask(self, family: str, structure: str, wish: Wish) -> None:
+        """From now on cohorts of this structure ask for this."""
+        asked, before = self._asked[family], self._learnt.get((family, structure))
+        if before is not None:
+            asked[before] -= 1
+            if not asked[before]:
+                del asked[before]
+        asked[wish] += 1
         self._learnt[family, structure] = wish
         self._admit(wish)
-        if wish not in self._variants[family]:
-            self._variants[family].append(wish)
 
     def _wish(self, family: str, structure: str) -> Wish:
         return self._learnt.get((family, structure), self._wishes[family])
@@ -201,7 +210,7 @@ class Places:
 
         structure: None: whichever of the family has a place.
         """
-        wishes = self._variants[family] if structure is None else [self._wish(family, structure)]
+        wishes = self._asked[family] if structure is None else [self._wish(family, structure)]
         found = next((found for wish in wishes if (found := self._find(wish)) is not None), None)
         return None if found is None else _kind(*found)
 

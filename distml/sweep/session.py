@@ -6,7 +6,6 @@ import logging
 import os
 import platform
 import shutil
-import socket
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from distml.sweep.cluster import Cluster, Node, nodes_from
 from distml.sweep.lifeline import Lifeline
 from distml.sweep.mismatch import version_mismatch
 from distml.sweep.ray_settings import on_loopback, silent, small
+from distml.sweep.reach import check_reached
 from distml.sweep.store import raylet_answers
 from distml.training.processor import openblas_environment
 
@@ -125,7 +125,9 @@ def connect(address: str, verbose: bool = False) -> Any:
     with on_loopback(), silent(verbose):
         asked = services.canonicalize_bootstrap_address(address) or address
         host, _, port = asked.rpartition(":")
-        if host in _LOOPBACKS and _listens(int(port)):
+        if host and port.isdigit():
+            check_reached(asked)
+        if host in _LOOPBACKS:
             return ray.init(address=asked, logging_level=level, log_to_driver=verbose)
     with silent(verbose):
         return ray.init(address=address, logging_level=level, log_to_driver=verbose)
@@ -189,13 +191,6 @@ def _visible(devices: "DeviceClass | None") -> Iterator[None]:
     finally:
         del os.environ["CUDA_VISIBLE_DEVICES"]
         os.environ.update({} if before is None else {"CUDA_VISIBLE_DEVICES": before})
-
-
-def _listens(port: int) -> bool:
-    """Whether somebody does on loopback."""
-    with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, port), timeout=1):
-        return True
-    return False
 
 
 def _place(address: str | None, cluster: Cluster) -> str:

@@ -83,6 +83,12 @@ def test_a_record_of_a_future_version_says_so(path):
         read(path)
 
 
+def test_a_record_that_is_nested_without_end_is_none(path):
+    path.write_text("[" * 100_000)
+    with pytest.raises(DistmlError, match="nested too deeply"):
+        read(path)
+
+
 def test_a_record_that_is_cut_short_says_so(path):
     text = path.read_text()
     for length in (1, len(text) // 3, len(text) // 2, len(text) - 3):

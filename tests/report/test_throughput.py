@@ -84,7 +84,14 @@ def test_a_comparison_reads_like_its_mock_up(found):
     assert re.search(r"8 processes +out of memory +not measured +-", said)
     assert re.search(r"per price +244,000 /EUR +83,600 /EUR +0.34x", said)
     assert "mind: 3090: on battery" in said
-    assert "=   no difference: the interval holds 1" in said
+    assert "=   no difference that could be told: the interval holds 1" in said
+
+
+def test_one_machine_at_several_times_and_a_busy_one_are_said():
+    busy = ours().model_copy(update={"marks": ("busy: others used 90 % of the processor meanwhile",)})
+    said = shown(compared.comparison_lines(compare([(Path("q1.json"), ours()), (Path("q2.json"), busy)])))
+    assert "q1, q2: one machine at several times; what differs is not its hardware" in said
+    assert "q2: others worked beside the bench, so that ratios are of what they left over" in said
 
 
 def test_published_figures_are_marked_and_never_in_a_measured_column(found):

@@ -95,6 +95,8 @@ def test_a_command_can_be_pasted_into_a_shell() -> None:
     ("request_", "said"),
     [
         (Request(address="10.0.0.5"), r"--address  '10.0.0.5' is not HOST:PORT, like 10.0.0.5:6379"),
+        (Request(address="127.0.0.1:99999"), r"--address  '127.0.0.1:99999' is not HOST:PORT"),
+        (Request(port=99999), r"--port  99999 is no port: 1 to 65535"),
         (Request(name="a b"), r"--name  'a b' is not a name"),
         (Request(address="10.0.0.5:6379"), r"--host  give this machine's own address, at which 10.0.0.5 reaches it"),
         (Request(address="127.0.0.1:1", host="10.0.0.5"), r"reached from its own machine alone"),
@@ -130,6 +132,17 @@ def test_the_command_line_prints_and_refuses(tmp_path: Path) -> None:
     assert "nothing runs here" in distml(tmp_path, "node", "stop").stdout
 
 
+def test_a_head_that_is_not_there_is_said_at_once_and_a_token_is_its_owners(tmp_path: Path) -> None:
+    token = tmp_path / ".ray" / "auth_token"
+    token.parent.mkdir()
+    token.write_text("0" * 64)
+    token.chmod(0o644)
+    for command in (("node", "start"), ("devices",)):
+        said = distml(tmp_path, *command, "--address", "127.0.0.1:1")
+        assert (said.returncode, "nobody answers at 127.0.0.1:1 (Connection refused)" in said.stderr) == (2, True), said
+    assert token.stat().st_mode & 0o777 == 0o600
+
+
 def test_cuda_visible_devices_that_names_nothing_is_refused(tmp_path: Path) -> None:
     shown = distml(tmp_path, "node", "start", "--head", "--dry-run", CUDA_VISIBLE_DEVICES="GPU-x")
     assert (shown.returncode, "CUDA_VISIBLE_DEVICES is 'GPU-x'" in shown.stderr) == (2, True)
@@ -144,7 +157,8 @@ def test_devices_that_the_variable_leaves_out_are_left_out() -> None:
     inventory = Inventory(cards)
     for visible in ("1", "GPU-1"):
         assert narrowed([rtx_3090s()], inventory, visible)[0].uuids == ("GPU-1",)
-    assert narrowed([rtx_3090s()], inventory, "") == ()
+    assert narrowed([rtx_3090s()], inventory, "1,-1,0")[0].uuids == ("GPU-1",)  # as CUDA reads it
+    assert narrowed([rtx_3090s()], inventory, "") == narrowed([rtx_3090s()], inventory, "-1") == ()
     assert narrowed([rtx_3090s()], inventory, None) == (rtx_3090s(),)
     with pytest.raises(DistmlError, match="'GPU-' is not one usable device"):
         narrowed([rtx_3090s()], inventory, "GPU-")

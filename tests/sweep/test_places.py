@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from distml.hardware.packing import Measured
 from distml.sweep.cluster import Cluster, Node
 from distml.sweep.places import Places
 from distml.sweep.wish import Wish
@@ -204,3 +205,18 @@ def test_who_ran_out_of_memory_alone_gets_larger_slots_up_to_the_largest(gpu: st
         places.release("c")
     assert sizes[-1] == largest_mib
     assert sizes == sorted(set(sizes)) if largest_mib else sizes == [None]
+
+
+def test_what_is_learnt_of_two_classes_outlives_a_look_at_the_cluster() -> None:
+    places = Places({"net": Wish(1, "auto")}, mixed())
+    assert {places.take(cohort, "net", "s").kind for cohort in ("c1", "c2")} == {"rtx-3090"}
+    for kind in ("rtx-3090", "3g.20gb"):
+        places.learn("net", "s", kind, Measured(64, 3000.0, 0.1))
+        places.update(mixed())
+        assert places.kind_for("net") is not None
+    for cohort in range(3, 60):
+        if places.take(f"c{cohort}", "net", "s") is None:
+            break
+    places.update(mixed())
+    assert places.kind_for("net", "s") is None
+    assert places.why_waiting("net") is not None
