@@ -130,10 +130,17 @@ def test_the_users_mistakes_exit_2_on_standard_error_without_a_traceback(runs, a
     assert answer.stdout == ""
 
 
-def test_debug_shows_the_traceback(runs):
-    answer = distml("validate", "missing.yaml", "--runs", runs, "--debug")
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["validate", "missing.yaml", "--debug"], "there is no file missing.yaml"),
+        (["--debug", "status", "missing"], "missing"),
+    ],
+)
+def test_debug_shows_the_traceback_wherever_it_stands(runs, arguments, said):
+    answer = distml(*arguments, "--runs", runs)
     assert "Traceback (most recent call last)" in answer.stderr
-    assert "there is no file missing.yaml" in answer.stderr
+    assert said in answer.stderr
 
 
 def test_the_schema_is_a_json_schema():

@@ -43,4 +43,3 @@ Address = Annotated[
 ]
 As = Annotated[Format, typer.Option("--format", help="what to print")]
 DetailAs = Annotated[DetailFormat, typer.Option("--format", help="what to print")]
-Debug = Annotated[bool, typer.Option("--debug", help="show the traceback of an error")]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from distml.cli.options import As, Debug, DetailAs, DetailFormat, Format, Name, Runs, Trial
+from distml.cli.options import As, DetailAs, DetailFormat, Format, Name, Runs, Trial
 from distml.cli.printing import print_json, show_items
 
 app = typer.Typer()
@@ -59,7 +59,6 @@ def report(
         str | None, typer.Option("--sensitive", metavar="COLUMN", help="tell fairness by the groups of this column")
     ] = None,
     runs: Runs = Path("runs"),
-    debug: Debug = False,
 ) -> None:
     """Write a sweep's results as one HTML page that needs no network."""
     from distml.report.loaded import load
@@ -73,7 +72,6 @@ def rows(
     name: Name,
     trial: Annotated[str | None, typer.Argument(metavar="TRIAL", help="by default the winner")] = None,
     runs: Runs = Path("runs"),
-    debug: Debug = False,
 ) -> None:
     """Print each row's cluster, or its coordinates in a projection, as CSV."""
     from distml.report.loaded import load
@@ -82,7 +80,7 @@ def rows(
 
 
 @app.command()
-def rerun(name: Name, trial: Trial, runs: Runs = Path("runs"), debug: Debug = False) -> None:
+def rerun(name: Name, trial: Trial, runs: Runs = Path("runs")) -> None:
     """Train a recorded trial again and compare."""
     from distml.report.loaded import load
     from distml.report.text import score
@@ -115,7 +113,6 @@ def export(
     background: Annotated[bool, typer.Option(help="store 32 made-up rows, against which reasons are told")] = True,
     onnx: Annotated[bool, typer.Option("--onnx", help="write models as ONNX, too, those that convert")] = False,
     runs: Runs = Path("runs"),
-    debug: Debug = False,
 ) -> None:
     """Make a scorer of a sweep's best trials, to deploy."""
     from distml.sweep.runs import find_run
@@ -166,7 +163,6 @@ def predict(
         typer.Option("--trust", metavar="MODULE", help="import your own classes in it, if the scorer names them"),
     ] = [],  # noqa: B006
     output: Annotated[Path | None, typer.Option("--output", metavar="FILE", help="instead of standard output")] = None,
-    debug: Debug = False,
 ) -> None:
     """Score a table: probability, points and decision of each row, as CSV."""
     from distml.scorer.command import Choices, score_table

@@ -12,7 +12,6 @@ from distml.cli.options import (
     INTERRUPTED,
     Address,
     As,
-    Debug,
     DetailAs,
     DetailFormat,
     File,
@@ -42,7 +41,6 @@ def sweep(
     ] = None,
     no_export: Annotated[bool, typer.Option("--no-export", help="make no scorer at the end")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="let Ray talk, too")] = False,
-    debug: Debug = False,
 ) -> None:
     """Run a sweep, or go on with it; then make a scorer of its best trials."""
     from distml.report.console import console
@@ -94,7 +92,7 @@ def _make_scorer(folder: "RunFolder", outcome: "Outcome") -> None:
 
 
 @app.command()
-def validate(file: File, set_: Set = [], runs: Runs = Path("runs"), debug: Debug = False) -> None:  # noqa: B006
+def validate(file: File, set_: Set = [], runs: Runs = Path("runs")) -> None:  # noqa: B006
     """Report all mistakes in a sweep file, at once."""
     from distml.report import planned
     from distml.sweep.preflight import preflight
@@ -116,7 +114,6 @@ def plan(
     runs: Runs = Path("runs"),
     address: Address = None,
     as_: As = Format.table,
-    debug: Debug = False,
 ) -> None:
     """Show what a sweep would do, and how long it takes."""
     from distml.bench.here import known_speed

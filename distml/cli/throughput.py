@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from distml.cli.options import INTERRUPTED, As, Debug, Format, Runs
+from distml.cli.options import INTERRUPTED, As, Format, Runs
 from distml.cli.printing import print_json, print_rows, show_items
 
 app = typer.Typer()
@@ -30,7 +30,6 @@ def bench(
     tf32: Annotated[bool, typer.Option("--tf32", help="let a GPU round factors of products to TF32")] = False,
     anyway: Annotated[bool, typer.Option("--anyway", help="even while a sweep runs here")] = False,
     runs: Runs = Path("runs"),
-    debug: Debug = False,
 ) -> None:
     """Measure this machine's throughput under every way of sharing it."""
     from distml.report import benching
@@ -59,7 +58,6 @@ def compare(
         Path | None, typer.Option("--output", metavar="DIR", help="also write a page and a picture there")
     ] = None,
     as_: As = Format.table,
-    debug: Debug = False,
 ) -> None:
     """Lay throughput records beside each other."""
     from distml.bench.compare import compare
@@ -85,7 +83,6 @@ def recommend(
     record: Annotated[Path, typer.Argument(metavar="RECORD", help="of `distml bench`", show_default=False)],
     trials: Annotated[int, typer.Option("--trials", metavar="N", help="that a sweep is to have")] = 1000,
     as_: As = Format.table,
-    debug: Debug = False,
 ) -> None:
     """Say how to share a machine for a sweep, and how long that takes."""
     from distml.bench.recommend import recommend
