@@ -134,7 +134,7 @@ def node_start(
     ] = "127.0.0.1",
     dashboard_port: Annotated[int, typer.Option("--dashboard-port", metavar="PORT")] = 8265,
     cpus: Annotated[
-        int | None, typer.Option("--cpus", min=1, metavar="N", help="cores to give; by default all")
+        int | None, typer.Option("--cpus", min=1, metavar="N", help="cores to give; by default all it may use")
     ] = None,
     name: NodeName = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print the commands, start nothing")] = False,

@@ -22,6 +22,7 @@ from distml.errors import DistmlError, Mistake, MistakesError
 from distml.hardware import mps
 from distml.hardware.devices import device_classes, list_devices
 from distml.hardware.parts import Part, narrowed, parts_of
+from distml.hardware.processors import usable_cores, usable_memory
 from distml.sweep.cluster import NODE_VARIABLE, class_of, is_slice, labels_of
 from distml.sweep.mismatch import version_mismatch
 from distml.sweep.reach import check_reached
@@ -117,12 +118,12 @@ def check(request: Request) -> None:
 
 
 def parts_here(cpus: int | None) -> tuple[Part, ...]:
-    """This machine in parts; cpus: how many of its cores, None for all. Raises DistmlError."""
+    """This machine in parts; cpus: how many of its cores, None for all that are usable. Raises DistmlError."""
     inventory = list_devices()
     if inventory.faults and not inventory.devices:
         raise DistmlError(f"{inventory.faults[0]}; see: distml doctor")
     classes = narrowed(device_classes(inventory), inventory, os.environ.get("CUDA_VISIBLE_DEVICES"))
-    return parts_of(classes, cpus or psutil.cpu_count() or 1)
+    return parts_of(classes, cpus or usable_cores())
 
 
 def daemons(request: Request, parts: Sequence[Part]) -> dict[str, mps.Daemon]:
@@ -230,7 +231,7 @@ def start(request: Request, parts: Sequence[Part]) -> list[Started]:
     serving: list[Started] = []
     started: list[Started] = []
     starting: deque[tuple[Started, subprocess.Popen[bytes]]] = deque()
-    at_once = max(1, (psutil.cpu_count() or 1) // 2)  # Ray gives a raylet 30 s to be up, whoever else is starting
+    at_once = max(1, usable_cores() // 2)  # Ray gives a raylet 30 s to be up, whoever else is starting
     try:
         for kind, daemon in daemons(request, parts).items():
             serving.append(_serve(kind, daemon))
@@ -289,7 +290,7 @@ def watch(started: Sequence[Started]) -> None:
 
 def memory_here() -> int:
     """Bytes of this machine's memory that Ray's shared tables and trials may take."""
-    memory = psutil.virtual_memory().total
+    memory = usable_memory()
     shared = shutil.disk_usage("/dev/shm").total if Path("/dev/shm").is_dir() else memory
     return min(memory, int(shared / _STORE_SHARE * 0.9))
 
