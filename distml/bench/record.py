@@ -9,9 +9,10 @@ import os
 import tempfile
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from distml.errors import DistmlError, Mistake, MistakesError
 
@@ -152,6 +153,14 @@ class ArmRecord(Part):
     peak_memory_mib: float | None = None
     of_matrix_rate: float | None = None  # the network's floating-point rate over the machine's matrix product
     missing: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _measured_has_figures(self) -> Self:
+        if self.state == "measured" and not (self.repeats and self.trials_per_hour):
+            lacks = "trials_per_hour" if self.repeats else "repeats"
+            said = "{arm}: state is 'measured', and there are no {lacks}; measure again: distml bench"
+            raise PydanticCustomError("no_figures", said, {"arm": self.name, "lacks": lacks})
+        return self
 
     @property
     def key(self) -> tuple[str, ...]:

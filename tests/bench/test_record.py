@@ -133,6 +133,19 @@ def test_all_mistakes_of_a_record_are_told_at_once(path):
     assert "'two': input should be a valid integer" in str(error.value)
 
 
+@pytest.mark.parametrize(("field", "value"), [("repeats", []), ("trials_per_hour", None)])
+def test_an_arm_that_was_measured_has_figures(path, field, value):
+    content = json.loads(path.read_text())
+    arm = content["arms"][0]
+    arm[field] = value
+    path.write_text(json.dumps(content))
+    with pytest.raises(MistakesError) as error:
+        read(path)
+    (mistake,) = error.value.mistakes
+    assert mistake.where == "arms[0]"
+    assert mistake.what == f"{arm['name']}: state is 'measured', and there are no {field}; measure again: distml bench"
+
+
 def test_published_figures_have_a_source_and_are_no_measurement(tmp_path):
     write(PUBLISHED, tmp_path / "p.json")
     assert read(tmp_path / "p.json") == PUBLISHED
