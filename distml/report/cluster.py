@@ -49,14 +49,15 @@ def findings_of(heard: Heard[Facts], here: Facts, runs: Path) -> list[Finding]:
 
 
 def _versions(found: Facts, here: Facts) -> Finding:
-    said = ", ".join([f"python {found.python}", *(f"{name} {found.versions[name] or 'missing'}" for name in COMPARED)])
+    theirs = {name: found.versions.get(name, "") for name in COMPARED}  # an older distml there tells of fewer
+    said = ", ".join([f"python {found.python}", *(f"{name} {theirs[name] or 'missing'}" for name in COMPARED)])
     differs = [
         f"{name} {version}"
-        for name, version, theirs in [
+        for name, version, other in [
             ("python", here.python, found.python),
-            *((name, here.versions[name], found.versions[name]) for name in COMPARED),
+            *((name, here.versions[name], theirs[name]) for name in COMPARED),
         ]
-        if version != theirs
+        if version != other
     ]
     if not differs:
         return Finding("versions", "good", said)

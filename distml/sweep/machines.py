@@ -21,7 +21,7 @@ from distml.sweep.cluster import Cluster, host_of
 from distml.sweep.session import ray_session
 
 _SECONDS = 60.0  # for a machine to answer
-COMPARED = ("ray", "torch", "distml")  # packages that must agree
+COMPARED = ("ray", "torch", "distml", "scikit-learn", "numpy", "pandas")  # packages that must agree
 
 Answer = TypeVar("Answer")
 
