@@ -39,13 +39,20 @@ def cards_here(inventory: Inventory) -> list[tuple[Card, tuple[int, ...]]]:
 
 def _by_throughput(text: str, cards: Sequence[Card]) -> Callable[[Card], Plan]:
     known = list(dict.fromkeys(profile.name for card in cards for profile in card.profiles))
-    mistakes, throughput = [], {}
+    mistakes: list[Mistake] = []
+    throughput: dict[str, float] = {}
     for part in _parts(text):
         name, sign, figure = (word.strip() for word in part.partition("="))
         if not sign or not re.fullmatch(_NUMBER, figure):
             mistakes.append(Mistake("--throughput", f"{part!r} is not PROFILE=NUMBER, like 1g.5gb=10"))
         elif name not in known:
             what = f"unknown profile {name!r}.{did_you_mean(name, known)} All: {', '.join(known)}"
+            mistakes.append(Mistake("--throughput", what))
+        elif name in throughput:
+            what = f"{part!r}: {name} is given twice, {throughput[name]:g} before; keep one of them"
+            mistakes.append(Mistake("--throughput", what))
+        elif float(figure) == 0:
+            what = f"{part!r}: a throughput is above 0; leave out a profile on which nothing was measured"
             mistakes.append(Mistake("--throughput", what))
         else:
             throughput[name] = float(figure)
@@ -66,6 +73,9 @@ def _by_needs(text: str) -> Callable[[Card], Plan]:
         found = re.fullmatch(rf"({_NUMBER})\s*GiB", part)
         if found and float(found[1]) > 0:
             needs.append(float(found[1]))
+        elif found:
+            what = f"{part!r}: a need is above 0GiB; leave out what needs no slice"
+            mistakes.append(Mistake("--needs", what))
         else:
             mistakes.append(Mistake("--needs", f"{part!r} is not a size, like 4GiB"))
     if mistakes:

@@ -150,6 +150,16 @@ def test_a_layout_by_needs_for_the_cards_that_are_here(distml):
         (["--card", "a30", "--needs", "40GiB"], "needs 40 GiB; the largest slice of a30 has 23.25 GiB"),
         (["--card", "a30", "--throughput", "1g.6gb"], "mig plan has 1 mistake:\n  --throughput  '1g.6gb' is not"),
         (["--card", "a30", "--throughput", "9g.99gb=1"], "mig plan has 1 mistake:\n  --throughput  unknown profile"),
+        (
+            ["--card", "a30", "--throughput", "1g.6gb=10,1g.6gb=12,2g.12gb=0.0"],
+            "mig plan has 2 mistakes:\n"
+            "  --throughput  '1g.6gb=12': 1g.6gb is given twice, 10 before; keep one of them\n"
+            "  --throughput  '2g.12gb=0.0': a throughput is above 0; leave out",
+        ),
+        (
+            ["--card", "a30", "--needs", "4GiB,0 GiB"],
+            "mig plan has 1 mistake:\n  --needs  '0 GiB': a need is above 0GiB; leave out what needs no slice\n",
+        ),
     ],
 )
 def test_mistakes_in_what_is_asked_are_said_at_once(distml, arguments, said):
