@@ -93,8 +93,9 @@ def scene_lines(scene: Scene) -> list[RenderableType]:
     said: list[str] = []
     for state in scene.nodes:
         node = _node(state, scene.cohorts)
-        if state.gap:
-            said.append(f"{state.name}: {state.gap}")
+        gap = state.gap or (state.sample.gap if state.sample and state.sample.devices else None)
+        if gap:
+            said.append(f"{state.name}: {gap}")
         if node is None:
             rows.append([state.name, *[UNKNOWN] * 5])
             continue

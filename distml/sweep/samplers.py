@@ -5,7 +5,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from distml.sweep.holding import Holding, device_name, find_device, unknown_cost
 from distml.sweep.sampler import NodeReport, NodeSampler
 
 RESTARTS = 3  # of one node's sampler
+RENEWALS = 5  # of one that reads no device, or not all: 10 s after its start, then 20, ... 160; a dead card stays dead
 _TURN_SECONDS = 1.0
 _NODES_SECONDS = 5.0  # between two looks at which nodes there are
 _START_SECONDS = 60.0  # for a sampler's first answer; a machine that is busy importing takes its time
@@ -73,6 +74,7 @@ class _Node:
     gap: str | None = "its sampler is starting"
     lost: int = 0  # times its sampler was
     lost_at: float = 0.0
+    renewed: int = 0  # times its sampler was for a gap
 
 
 @dataclass
@@ -222,9 +224,14 @@ class Samplers:
             self._lose(node, "its sampler does not get on: NVML does not answer", now)
             return
         node.report, node.gap, node.asked = report, None, None
-        if report.sample.gap and report.sample.devices and now - node.begun > _RENEW_SECONDS:
+        if not report.sample.gap or not report.sample.devices:
+            return
+        if node.renewed >= RENEWALS:  # with a new one, what is known of the other devices would go, too
+            gap = f"{report.sample.gap}; its sampler was started anew {RENEWALS} times, and stays as it is"
+            node.report = replace(report, sample=replace(report.sample, gap=gap))
+        elif now - node.begun > _RENEW_SECONDS * 2**node.renewed:
             ray.kill(node.actor)
-            node.actor, node.gap = None, report.sample.gap
+            node.actor, node.gap, node.renewed = None, report.sample.gap, node.renewed + 1
 
     def _lose(self, node: _Node, reason: str, now: float) -> None:
         with contextlib.suppress(Exception):

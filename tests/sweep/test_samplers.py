@@ -1,16 +1,17 @@
 """The driver's side of the samplers, a turn at a time, on a Ray that answers as the test says."""
 
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
 
 from distml.hardware.attribution import Cost
 from distml.hardware.devices import Device, Inventory
-from distml.hardware.samples import HostSample, Sample
+from distml.hardware.samples import DeviceSample, HostSample, Sample
 from distml.sweep import samplers
 from distml.sweep.holding import Holding
 from distml.sweep.sampler import NodeReport
-from distml.sweep.samplers import RESTARTS, RungCost, Samplers
+from distml.sweep.samplers import RENEWALS, RESTARTS, RungCost, Samplers
 
 CARD = Device(0, "GPU-0", "NVIDIA GeForce RTX 3090", 24576, 82, "570")
 COST = Cost(4.0, 0.5, 900.0, 1200.0, False)
@@ -144,6 +145,25 @@ def test_a_sampler_that_hangs_is_a_gap_with_its_reason(begun, answer, why):
         cluster.turn(nodes)
         gaps.add(cluster.seen[0].gap)
     assert why in gaps and len(cluster.started) > 1
+
+
+def test_a_sampler_with_a_dead_card_is_renewed_ever_more_rarely_and_then_keeps_the_others_history(begun):
+    cluster, nodes = begun("10.0.0.1")
+    dead = DeviceSample.gap("GPU-1", "the GPU fell off the bus")
+    sample = Sample(1.0, HostSample(0.1, 1, 2, 3), (DeviceSample("GPU-0"), dead), "GPU-1: the GPU fell off the bus")
+    cluster.latest["n1"] = NodeReport(Inventory((CARD,)), sample, 0.1, 7, 0.1, 80.0)
+    begun_at = []
+    for _ in range(900):
+        before = len(cluster.started)
+        cluster.turn(nodes)
+        begun_at += [cluster.now] * (len(cluster.started) - before)
+    waits = [after - before for before, after in pairwise(begun_at)]
+    assert len(waits) == RENEWALS and all(2**n * 10 < wait < 2**n * 10 + 6 for n, wait in enumerate(waits))
+    (view,) = cluster.seen
+    assert view.gap is None  # the host and the other card are read all the same
+    assert view.report.sample.gap == (
+        "GPU-1: the GPU fell off the bus; its sampler was started anew 5 times, and stays as it is"
+    )
 
 
 def test_a_node_that_is_gone_and_an_end_that_comes_first_are_answers_too(begun):
