@@ -82,6 +82,7 @@ class _Open:
     question: RungCost
     until: float
     answer: Any = None  # reference to it, once somebody was asked
+    settled: bool = False  # it has been answered, by whoever was first
 
 
 class Samplers:
@@ -105,6 +106,7 @@ class Samplers:
         self._questions: queue.SimpleQueue[RungCost] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[tuple[RungCost, Cost]] = queue.SimpleQueue()
         self._open: list[_Open] = []
+        self._answering = threading.Lock()  # a thread that Ray keeps waiting may still answer after `close`
         self._fault: str | None = None  # the last thing that went wrong in the thread
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
@@ -143,9 +145,9 @@ class Samplers:
         self._ended.set()
         if self._thread is not None:
             self._thread.join(_END_SECONDS + _TURN_SECONDS)
-        for one in self._open:
-            self._answer(one.question, "the sweep ended before it was sampled")
-        self._open = []
+        self._take_questions(time.monotonic())
+        for one in list(self._open):
+            self._answer(one, unknown_cost(one.question.holding, "the sweep ended before it was sampled"))
 
     # --- in the thread
 
@@ -169,8 +171,7 @@ class Samplers:
                 self._ended.wait(_TURN_SECONDS)
 
     def _turn(self, now: float) -> None:
-        while not self._questions.empty():
-            self._open.append(_Open(self._questions.get(), now + _COST_SECONDS))
+        self._take_questions(now)
         if not self._ended.is_set():
             if now - self._looked >= _NODES_SECONDS:
                 self._looked = now
@@ -182,6 +183,11 @@ class Samplers:
                 self._open.remove(one)
         if not self._ended.is_set():
             self._publish([NodeView(node.name, node.report, node.gap) for node in self._nodes.values()])
+
+    def _take_questions(self, now: float) -> None:
+        with self._answering, contextlib.suppress(queue.Empty):
+            while True:
+                self._open.append(_Open(self._questions.get_nowait(), now + _COST_SECONDS))
 
     def _look(self) -> None:
         """Which machines there are: each has a sampler on one of its raylets."""
@@ -258,16 +264,20 @@ class Samplers:
                 one.answer = None  # its sampler died: the next one may still see this rung's end
             else:
                 self._note_unseen(holding, node)
-                self._answers.put((one.question, cost))
+                self._answer(one, cost)
                 return True
         if now <= one.until:
             return False
         gap = "its node is gone" if node is None else node.gap
-        self._answer(one.question, gap or self._fault or "its sampler did not answer in time")
+        self._answer(one, unknown_cost(holding, gap or self._fault or "its sampler did not answer in time"))
         return True
 
-    def _answer(self, question: RungCost, reason: str) -> None:
-        self._answers.put((question, unknown_cost(question.holding, reason)))
+    def _answer(self, one: _Open, cost: Cost) -> None:
+        """Once for each question: two would charge a rung twice."""
+        with self._answering:
+            if not one.settled:
+                one.settled = True
+                self._answers.put((one.question, cost))
 
     def _note_unseen(self, holding: Holding, node: _Node | None) -> None:
         """A device that its machine's sampler does not see: from now on that raylet has one of its own."""

@@ -166,6 +166,22 @@ def test_a_sampler_with_a_dead_card_is_renewed_ever_more_rarely_and_then_keeps_t
     )
 
 
+def test_a_question_is_answered_once_though_its_thread_comes_back_after_the_end(begun):
+    cluster, nodes = begun("10.0.0.1")
+    cluster.cost["n1"] = WAITING
+    cluster.turn(nodes)
+    for cohort in ("c1", "c2"):
+        nodes.ask(RungCost(cohort, held(), None))
+        if cohort == "c1":
+            cluster.turn(nodes)  # the other one has not been taken up
+    late = list(nodes._open)
+    nodes.close()
+    assert [asked.cohort for asked, _ in nodes.answers()] == ["c1", "c2"]
+    cluster.cost["n1"] = COST
+    assert nodes._settle(late[0], cluster.now)
+    assert nodes.answers() == []
+
+
 def test_a_node_that_is_gone_and_an_end_that_comes_first_are_answers_too(begun):
     cluster, nodes = begun("10.0.0.1")
     cluster.turn(nodes)
