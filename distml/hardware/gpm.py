@@ -30,9 +30,13 @@ class SliceUtilisation:
         sample = nvml.ask(missing, "utilisation", "nvmlGpmSampleAlloc")
         if sample is None:
             return None
-        instance = found.device.gpu_instance
-        if nvml.ask(missing, "utilisation", "nvmlGpmMigSampleGet", found.card_handle, instance, sample) is None:
-            nvml.call("nvmlGpmSampleFree", sample)
+        instance, got = found.device.gpu_instance, None
+        try:
+            got = nvml.ask(missing, "utilisation", "nvmlGpmMigSampleGet", found.card_handle, instance, sample)
+        finally:  # a device that is lost is an exception
+            if got is None:
+                nvml.ask({}, "", "nvmlGpmSampleFree", sample)
+        if got is None:
             return None
         before, self._last = self._last, (now, sample)
         if before is None:

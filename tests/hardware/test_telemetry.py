@@ -1,9 +1,12 @@
 """The sampler on cards that change, fail and vanish under it."""
 
 import os
+from types import SimpleNamespace
 
 import pytest
 
+from distml.hardware.gpm import SliceUtilisation
+from distml.hardware.nvml import DeviceLostError
 from distml.hardware.samples import DeviceSample, ProcessUse
 from tests.hardware import sampling
 from tests.hardware.standin import StandIn, a100, build, h100, rtx_3090
@@ -108,6 +111,30 @@ def test_gpm_that_refuses_is_a_reason(sampled):
     card.lines = [*card.lines, f"error nvmlGpmMigSampleGet {NO_PERMISSION}"]
     sampled.begin(card)
     assert sampled(card, at=1.0).devices[1].missing["utilisation"] == "no permission"
+
+
+class Driver:
+    """Of one slice; counts the samples of GPM that nobody has given back."""
+
+    def __init__(self):
+        self.held = 0
+
+    def ask(self, missing, what, function, *arguments):
+        return self.call(function, *arguments)
+
+    def call(self, function, *arguments):
+        self.held += {"nvmlGpmSampleAlloc": 1, "nvmlGpmSampleFree": -1}.get(function, 0)
+        if function == "nvmlGpmMigSampleGet":
+            raise DeviceLostError("the GPU fell off the bus")
+        return SimpleNamespace(isSupportedDevice=True)
+
+
+def test_a_card_that_is_lost_between_takes_no_memory_with_it():
+    driver = Driver()
+    slice_ = SimpleNamespace(card_handle=0, device=SimpleNamespace(gpu_instance=1))
+    with pytest.raises(DeviceLostError):
+        SliceUtilisation(driver, slice_).read({}, 1.0)
+    assert driver.held == 0
 
 
 def test_a_card_that_falls_off_the_bus_is_a_gap_beside_one_that_goes_on(sampled):
