@@ -1,6 +1,7 @@
 """`distml node start` and `stop`: this machine as a part of a cluster, one raylet for each class of device."""
 
 import contextlib
+import fcntl
 import json
 import os
 import platform
@@ -215,10 +216,15 @@ def start(request: Request, parts: Sequence[Part]) -> list[Started]:
     """Start all parts and wait until they are up; ends them again where one does not come up.
 
     Raises:
-        DistmlError: this node runs already, there is no token to join with, the driver has no MPS, or Ray says why it
-            does not start.
+        DistmlError: this node runs already or is being started, there is no token to join with, the driver has no MPS,
+            or Ray says why it does not start.
     """
     state = _State(request.name)
+    with state.held():
+        return _start(request, parts, state)
+
+
+def _start(request: Request, parts: Sequence[Part], state: "_State") -> list[Started]:
     running = [one for one in state.read() if one.process is not None]
     if running:
         raise DistmlError(f"{request.name} runs already, process {running[0].pid}; end it with: {_stop(request.name)}")
@@ -401,6 +407,19 @@ class _State:
         self.folder = Path(base) / "distml"
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._file = self.folder / f"node-{name}.json"
+        self._name = name
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """For who starts. Of two at once the one that fails would forget what the other has started."""
+        with self._file.with_suffix(".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise DistmlError(
+                    f"{self._name} is being started by another process; wait for it, or give another --name"
+                ) from None
+            yield
 
     def read(self) -> list[Started]:
         try:

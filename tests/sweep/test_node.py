@@ -15,6 +15,7 @@ from distml.errors import DistmlError, MistakesError
 from distml.hardware import parts
 from distml.hardware.devices import DeviceClass
 from distml.hardware.parts import Part, parts_of
+from distml.sweep import node
 from distml.sweep.cluster import nodes_from
 from distml.sweep.node import Request, check, commands, daemon_commands
 from tests.sweep.clusters import rtx_3090s
@@ -49,8 +50,8 @@ def test_what_a_raylet_says_of_itself_is_what_a_driver_reads() -> None:
     given = options(command.arguments)
     labels = dict(pair.split("=") for pair in given["--labels"].split(","))
     has = {"CPU": float(given["--num-cpus"]), "GPU": float(given["--num-gpus"]), **json.loads(given["--resources"])}
-    (node,) = nodes_from([{"Alive": True, "NodeManagerAddress": "x", "Resources": has, "Labels": labels}])
-    assert (node.name, node.cpus, node.devices, node.apart) == ("ws", 4, rtx_3090s(), True)
+    (read,) = nodes_from([{"Alive": True, "NodeManagerAddress": "x", "Resources": has, "Labels": labels}])
+    assert (read.name, read.cpus, read.devices, read.apart) == ("ws", 4, rtx_3090s(), True)
 
 
 def test_all_listens_on_loopback_unless_told_otherwise() -> None:
@@ -141,6 +142,23 @@ def test_a_head_that_is_not_there_is_said_at_once_and_a_token_is_its_owners(tmp_
         said = distml(tmp_path, *command, "--address", "127.0.0.1:1")
         assert (said.returncode, "nobody answers at 127.0.0.1:1 (Connection refused)" in said.stderr) == (2, True), said
     assert token.stat().st_mode & 0o777 == 0o600
+
+
+def test_of_two_starts_at_once_the_second_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused: list[str] = []
+
+    def again(*_: object) -> None:
+        with pytest.raises(DistmlError, match="ws is being started by another process") as error:
+            node.start(Request(name="ws"), [Part(1)])
+        refused.append(str(error.value))
+        raise DistmlError("enough")
+
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr(node, "_ensure_token", again)
+    for _ in range(2):  # the lock goes with who held it
+        with pytest.raises(DistmlError, match="enough"):
+            node.start(Request(name="ws"), [Part(1)])
+    assert len(refused) == 2
 
 
 def test_cuda_visible_devices_that_names_nothing_is_refused(tmp_path: Path) -> None:
