@@ -9,6 +9,9 @@ import yaml
 from typer.testing import CliRunner
 
 from distml.cli import app
+from distml.hardware.parts import Part
+from distml.sweep.node import Request, commands
+from tests.sweep.clusters import rtx_3090s
 
 FOLDER = Path(__file__).parents[2] / "cluster"
 VALUES = {
@@ -42,3 +45,14 @@ def test_distml_would_start_a_node(command: str) -> None:
     done = CliRunner().invoke(app, [*arguments, "--dry-run"])
     assert done.exit_code == 0, done.output
     assert "start --head" in done.output if "--head" in arguments else "start --address=" in done.output
+
+
+def test_the_guides_ports_are_those_that_raylets_are_told() -> None:
+    both = commands(Request(host="10.0.0.5"), [Part(2, rtx_3090s()), Part(2)], memory=2**34)
+    told = {name: [found for one in both for found in re.findall(rf" --{name}=(\d+)", str(one))] for name in (
+        "port", "min-worker-port", "max-worker-port", "dashboard-agent-listen-port", "dashboard-port",
+    )}  # fmt: skip
+    ports = re.findall(r"^   \| ([\d, .-]+) \|", (FOLDER / "README.md").read_text(), re.MULTILINE)
+    workers = f"{told['min-worker-port'][0]}-{told['max-worker-port'][-1]}"
+    agents = ", ".join([*told["dashboard-agent-listen-port"], "..."])
+    assert ports == [*told["port"], workers, agents, *told["dashboard-port"]]
