@@ -88,15 +88,29 @@ def _reasons(record: Measured, chosen: ArmRecord, arms: Sequence[ArmRecord]) -> 
 
 
 def _sweep_file(chosen: ArmRecord, record: Measured) -> str:
-    """What to write in the sweep file so that a sweep shares the machine like this arm."""
-    if chosen.model == "random-forest" or record.machine.device is None:
-        return "nothing to set: a sweep trains on every core at once, and finds the size of its cohorts by itself"
-    if record.machine.device.mig_layout:
-        return "resources: {gpu: mig:any}; a sweep uses all slices"
-    if chosen.processes == 1:
-        return "resources: {gpu: 1}; a sweep finds the size of its cohorts by itself"
-    mps = "; start the node with --mps" if chosen.way == "mps" or "MPS" in chosen.name else ""
-    return f"resources: {{gpu: {1 / chosen.processes:g}}}{mps}"
+    """What to write in the sweep file so that a sweep shares the machine like this arm, and where it cannot."""
+    machine = record.machine
+    sizes = "" if chosen.model == "random-forest" else "; a sweep finds the size of its cohorts by itself"
+    if chosen.model == "random-forest" or machine.device is None:
+        cpus = -(-machine.cores // chosen.processes)
+        if cpus == 1:
+            return f"nothing to set: a sweep trains on every core at once{sizes}"
+        return f"{_resources(chosen, f'cpu: {cpus}')}: {machine.cores // cpus} at once on {machine.cores} cores{sizes}"
+    slices = len(machine.device.mig_layout)
+    if slices:
+        one = "; this arm is of one: CUDA_VISIBLE_DEVICES keeps a sweep to it" if chosen.processes < slices else ""
+        return f"{_resources(chosen, 'gpu: mig:any')}; a sweep uses all slices{one}{sizes}"
+    mps = ""
+    if chosen.processes > 1 and (chosen.way == "mps" or "MPS" in chosen.name):
+        mps = "; start the node with --mps"
+    elif chosen.processes > 1 and machine.mps:
+        mps = "; start the node without --mps"
+    return f"{_resources(chosen, f'gpu: {1 / chosen.processes:g}')}{mps}{sizes}"
+
+
+def _resources(chosen: ArmRecord, asked: str) -> str:
+    """Under its family: what suits the network would take cores, or a card, from the forest."""
+    return f"families: {{{chosen.model}: {{resources: {{{asked}}}}}}}"
 
 
 def _rate(arm: ArmRecord) -> float:

@@ -1,9 +1,13 @@
 """What a record speaks for, by hand-worked examples."""
 
+import re
+
 import pytest
+import yaml
 
 from distml.bench.recommend import choose, recommend
 from distml.errors import DistmlError
+from distml.sweep.spec import SweepSpec
 from tests.bench.records import arm, record
 
 
@@ -32,18 +36,49 @@ def test_reasons_compare_with_every_other_arm_and_name_what_ran_out_of_memory():
     assert advice.reasons == ("10.0x [10, 10] as many trials as alone 1 x 1", "8 processes: out of memory")
 
 
+FOREST = arm([1.0] * 5, model="random-forest", batch_size=None)
+
+
 @pytest.mark.parametrize(
     ("arms", "device", "said"),
     [
-        ([arm([1.0] * 5)], None, "nothing to set"),
+        ([arm([1.0] * 5)], None, "families: {scoring-network: {resources: {cpu: 2}}}: 1 at once on 2 cores; a sweep"),
+        ([arm([1.0] * 5, "cohorts", processes=2)], None, "nothing to set: a sweep trains on every core at once; a"),
+        ([FOREST], None, "families: {random-forest: {resources: {cpu: 2}}}: 1 at once on 2 cores"),
+        ([FOREST], "RTX 3090", "families: {random-forest: {resources: {cpu: 2}}}: 1 at once on 2 cores"),
         ([arm([1.0] * 5, "cohort", members=64)], "RTX 3090", "resources: {gpu: 1}"),
         ([arm([1.0] * 5, "processes", processes=4)], "RTX 3090", "resources: {gpu: 0.25}"),
-        ([arm([1.0] * 5, "mps", processes=2)], "RTX 3090", "start the node with --mps"),
+        ([arm([1.0] * 5, "mps", processes=2)], "RTX 3090", "resources: {gpu: 0.5}}}; start the node with --mps"),
     ],
 )
 def test_the_sweep_file_is_told(arms, device, said):
     (advice,) = recommend(record(*arms, device=device), 10)
     assert said in advice.sweep_file
+
+
+def on(machine_of, arm_, **changes):
+    machine = machine_of.machine.model_copy(update=changes)
+    (advice,) = recommend(machine_of.model_copy(update={"machine": machine, "arms": (arm_,)}), 10)
+    return advice.sweep_file
+
+
+def test_the_sweep_file_says_where_a_sweep_cannot_do_as_the_arm():
+    four = arm([1.0] * 5, "processes", processes=4)
+    assert "{cpu: 2}}}: 3 at once on 6 cores" in on(record(), four, cores=6)  # no setting gives 4 of 6
+    card = record(device="A100")
+    cut = card.machine.device.model_copy(update={"mig_layout": ("3g.20gb", "3g.20gb")})
+    assert "a sweep uses all slices; this arm is of one" in on(card, arm([1.0] * 5, "cohort", members=64), device=cut)
+    assert "this arm" not in on(card, arm([1.0] * 5, "mig", processes=2), device=cut)
+    assert "{gpu: 0.25}}}; start the node without --mps" in on(card, four, mps=True)
+
+
+def test_what_the_sweep_file_is_told_is_a_sweep_file(tmp_path):
+    for arms, device in ((arm([1.0] * 5), None), (FOREST, None), (arm([1.0] * 5, "mps", processes=4), "RTX 3090")):
+        (advice,) = recommend(record(arms, device=device), 10)
+        families = yaml.safe_load(re.match(r"families: .*}}}", advice.sweep_file)[0])
+        spec = SweepSpec(name="x", data={"source": "t.csv", "target": "y"}, **families)
+        (asked,) = (spec.resources_of(family) for family in families["families"])
+        assert (asked.cpu, asked.gpu) == ((2, "auto") if device is None else (1, 0.25))
 
 
 def test_bad_input_is_refused():
