@@ -19,6 +19,7 @@ from distml.bench.statistics import figure
 from distml.report import benched, compared, comparison_page, recommended
 from distml.report.benched import BenchScreen, record_lines
 from tests.bench.records import arm, record
+from tests.browser import chromium
 
 PUBLISHED = Published(
     label="their <b>3090</b>", source="A paper, 2022", url="https://example.org", read="2026-11-23",
@@ -112,6 +113,25 @@ def test_a_page_fetches_nothing_and_runs_no_text(found, tmp_path):
     assert "Published elsewhere, not measured here" in text
     assert "no difference" in text and "on battery" in text
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_on_a_narrow_screen_tables_scroll_in_their_own_frames_and_break_no_words(tmp_path):
+    named = [Path("3090.json"), Path("a100.json"), Path("the-other-a100.json")]
+    records = compare(list(zip(named, [ours(), theirs(), theirs()], strict=True)))
+    file, _ = comparison_page.write_files(records, tmp_path)
+
+    async def look(page):
+        widths = "document.documentElement.scrollWidth, document.documentElement.clientWidth"
+        assert len(set(await page.ask(f"[{widths}]"))) == 1
+        frames = "[...document.querySelectorAll('.scroll')].filter(one => one.clientWidth)"
+        return await page.ask(
+            f"{frames}.map(one => [one.scrollWidth > one.clientWidth,"
+            " Math.min(...[...one.querySelectorAll('td')].map(cell => cell.offsetWidth))])"
+        )
+
+    with chromium() as browser:
+        found = browser.look(file, look, width=420, height=800, mobile=True)
+    assert found and all(scrolls and narrowest > 100 for scrolls, narrowest in found)
 
 
 def test_advice_says_what_how_long_and_why():
