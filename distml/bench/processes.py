@@ -5,6 +5,7 @@ import multiprocessing
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -29,12 +30,9 @@ class Crew:
 
     def __init__(self, jobs: Sequence[Job]) -> None:
         """Raises ArmError where one of them does not come to be ready."""
-        context = _context()
-        self._finished = context.Value("i", 0)
-        self._members: list[tuple[Any, Connection]] = []
+        self._finished = _context().Value("i", 0)
+        self._members = _start(train, jobs, self._finished)
         try:
-            for job in jobs:
-                self._members.append(_start(train, job, self._finished))
             self.ready: list[Ready] = _answers(self._members)
         except BaseException:
             self.end()
@@ -49,12 +47,7 @@ class Crew:
 
     def end(self) -> None:
         """End the processes, whatever they do; what they hold of a device is free afterwards."""
-        for process, pipe in self._members:
-            pipe.close()
-            process.kill()
-        for process, _ in self._members:
-            process.join()
-            process.close()
+        _end(self._members)
         self._members = []
 
     def __enter__(self) -> "Crew":
@@ -77,13 +70,11 @@ def limits(jobs: Sequence[Job]) -> Limits:
 
 def _ask(task: Callable[..., None], jobs: Sequence[Job], *arguments: Any) -> list[Any]:
     """The answer of one process for each job, all at once."""
-    members = [_start(task, job, *arguments) for job in jobs]
+    members = _start(task, jobs, *arguments)
     try:
         return _answers(members)
     finally:
-        for process, _ in members:
-            process.kill()
-            process.join()
+        _end(members)
 
 
 def _context() -> Any:
@@ -92,14 +83,35 @@ def _context() -> Any:
     return context
 
 
-def _start(task: Callable[..., None], job: Job, *arguments: Any) -> tuple[Any, Connection]:
+def _start(task: Callable[..., None], jobs: Sequence[Job], *arguments: Any) -> list[tuple[Any, Connection]]:
+    """A process for each job, and the pipe to it. Ctrl-C meanwhile ends those that were started."""
     context = _context()
-    ours, theirs = context.Pipe()
-    process = context.Process(target=task, args=(job, theirs, *arguments), daemon=True)
-    with _deaf_to_ctrl_c():  # inherited by the server, and from it by every process
-        process.start()
-    theirs.close()
-    return process, ours
+    with _ignored_ctrl_c():  # inherited by the server, and from it by every process
+        forkserver.ensure_running()
+    members: list[tuple[Any, Connection]] = []
+    try:
+        for job in jobs:
+            with _late_ctrl_c():  # else it might come to a process that nobody knows of yet
+                ours, theirs = context.Pipe()
+                with theirs:
+                    process = context.Process(target=task, args=(job, theirs, *arguments), daemon=True)
+                    members.append((process, ours))
+                    process.start()
+    except BaseException:
+        _end(members)
+        raise
+    return members
+
+
+def _end(members: Sequence[tuple[Any, Connection]]) -> None:
+    for process, pipe in members:
+        pipe.close()
+        if process.pid is not None:  # it was started
+            process.kill()
+    for process, _ in members:
+        if process.pid is not None:
+            process.join()
+        process.close()
 
 
 def _answers(members: Sequence[tuple[Any, Connection]]) -> list[Any]:
@@ -131,11 +143,27 @@ def _death(process: Any) -> ArmError:
 
 
 @contextlib.contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
+def _ignored_ctrl_c() -> Iterator[None]:
+    with _on_ctrl_c(signal.SIG_IGN):
+        yield
+
+
+@contextlib.contextmanager
+def _late_ctrl_c() -> Iterator[None]:
+    """Put Ctrl-C off to the end."""
+    came: list[None] = []
+    with _on_ctrl_c(lambda *_: came.append(None)):
+        yield
+    if came:
+        signal.raise_signal(signal.SIGINT)
+
+
+@contextlib.contextmanager
+def _on_ctrl_c(handler: Any) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = signal.signal(signal.SIGINT, handler)
     try:
         yield
     finally:

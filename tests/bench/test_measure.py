@@ -1,9 +1,12 @@
 """Real short runs on this machine's processor."""
 
+import gc
 import multiprocessing
 import os
 import signal
 import threading
+from multiprocessing.process import BaseProcess
+from pathlib import Path
 
 import pytest
 
@@ -93,6 +96,31 @@ def workers():
 
 def test_no_process_is_left_over(interrupted):
     assert workers() == []
+
+
+OPEN = Path("/proc/self/fd")
+
+
+def test_ctrl_c_while_a_process_starts_is_not_lost_and_leaves_nothing_open(monkeypatch):
+    """As a user's would, it comes before the process is known."""
+    with Crew([job()]):
+        before = len(list(OPEN.iterdir()))
+    started, start = [], BaseProcess.start
+
+    def interrupted(process):
+        signal.raise_signal(signal.SIGINT)
+        start(process)
+        started.append(process)
+
+    monkeypatch.setattr(BaseProcess, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Crew([job(), job()])
+    assert (len(started), workers()) == (1, [])
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    with pytest.raises(KeyboardInterrupt):
+        best_batch(job(), 400)
+    gc.collect()
+    assert len(list(OPEN.iterdir())) < before
 
 
 def test_interrupted_before_anything_leaves_rows_that_were_not_run():
