@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 
 from distml.bench.record import Machine
-from distml.hardware.mps import CONTROL, PIPES
+from distml.hardware import mps
 from distml.hardware.samples import DeviceSample
 from distml.sweep.runs import list_runs
 
@@ -43,20 +43,16 @@ def cpu_times() -> CpuTimes:
     return CpuTimes(sum(now) - now.idle - getattr(now, "iowait", 0.0) - stolen - guests, stolen)
 
 
-def mps_pipes(environment: Mapping[str, str] = os.environ, scratch: Path | None = None) -> str | None:
-    """The folder where an MPS daemon of this machine listens; None: none runs.
+def mps_pipes(card: str, environment: Mapping[str, str] = os.environ, scratch: Path | None = None) -> str | None:
+    """The folder where an MPS daemon listens that answers and has this card (UUID); None: there is none.
 
     The one that CUDA itself would find, or one that `distml node start --mps` began. scratch: for temporary files.
     """
     scratch = scratch or Path(tempfile.gettempdir())
     own = sorted(scratch.glob(f"distml-mps-{os.getuid()}/*/pipe"))
-    for pipes in (Path(environment.get(PIPES, _DEFAULT_PIPES)), *own):
-        try:
-            process = psutil.Process(int((pipes / f"{CONTROL}.pid").read_text()))
-            if CONTROL in " ".join(process.cmdline()):
-                return str(pipes)
-        except (OSError, ValueError, psutil.Error):
-            continue
+    for pipes in (Path(environment.get(mps.PIPES, _DEFAULT_PIPES)), *own):
+        if mps.serves(pipes, card):
+            return str(pipes)
     return None
 
 

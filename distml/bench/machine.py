@@ -4,6 +4,7 @@ import hashlib
 import importlib.metadata
 import platform
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -22,12 +23,16 @@ _PACKAGES = ("distml", "torch", "scikit-learn", "numpy", "scipy")
 
 
 def choose_subject(
-    inventory: Inventory, cores: int, mps: str | None, asked: str | None = None, visible: str | None = None
+    inventory: Inventory,
+    cores: int,
+    mps: Callable[[str], str | None],
+    asked: str | None = None,
+    visible: str | None = None,
 ) -> Subject:
     """Which device is measured: the asked one; else the first whole card, the first cut one, or the processor.
 
     Args:
-        mps: where an MPS daemon listens, if one does.
+        mps: where an MPS daemon listens for a card (UUID), if one does.
         asked: 'cpu', 'gpu0', a class like 'rtx-3090' or '1g.10gb', or a UUID.
         visible: CUDA_VISIBLE_DEVICES, whose first device goes before all others where none is asked for.
 
@@ -41,7 +46,7 @@ def choose_subject(
     if card is None:
         return Subject(cores)
     if card.usable:
-        return Subject(cores, card=card.uuid, mps=mps)
+        return Subject(cores, card=card.uuid, mps=mps(card.uuid))
     slices = tuple(one.uuid for one in inventory.slices(card))
     if not slices:
         raise DistmlError(f"gpu{card.index} is in MIG mode and has no slice; see: distml mig plan")

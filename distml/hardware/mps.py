@@ -55,17 +55,30 @@ class Daemon:
 
     @property
     def process(self) -> psutil.Process | None:
-        """By the number that it wrote down itself; None: it is not there."""
-        try:
-            process = psutil.Process(int((self.pipes / f"{CONTROL}.pid").read_text()))
-            return process if CONTROL in " ".join(process.cmdline()) else None  # numbers come again
-        except (OSError, ValueError, psutil.Error):
-            return None
+        """None: it is not there."""
+        return _process_at(self.pipes)
 
 
 def daemon_for(name: str, uuids: tuple[str, ...]) -> Daemon:
     """The user's own daemon of that name on this machine. Not in the home folder, which machines may share."""
     return Daemon(uuids, Path(tempfile.gettempdir()) / f"distml-mps-{os.getuid()}" / name)
+
+
+def serves(pipes: Path, card: str) -> bool:
+    """Whether a daemon of this user or of the system listens there, has that card (UUID), and answers."""
+    process = _process_at(pipes)
+    try:
+        if process is None or process.uids().real not in (os.getuid(), 0):
+            return False
+        visible = process.environ().get("CUDA_VISIBLE_DEVICES", "")
+    except psutil.AccessDenied:  # the system's: of its cards nothing is known
+        visible = ""
+    except psutil.Error:
+        return False
+    named = [name for name in visible.split(",") if name.startswith("GPU-")]
+    if named and not any(card.startswith(name) for name in named):
+        return False
+    return _run({PIPES: str(pipes)}, (CONTROL,), "get_server_list\n").returncode == 0
 
 
 def client_limits(share: float, slot_mib: int | None) -> dict[str, str]:
@@ -97,7 +110,7 @@ def start(daemon: Daemon) -> psutil.Process:
     stop(daemon)  # one that an earlier start left behind
     _make_private(daemon)
     try:
-        done = _run(daemon, daemon.arguments)
+        done = _run(daemon.environment, daemon.arguments)
         if done.returncode:
             raise DistmlError(f"--mps: {CONTROL} does not start: {_last_line(done.stderr or done.stdout)}; {_WITHOUT}")
         latest = time.monotonic() + _SERVER_SECONDS
@@ -148,11 +161,20 @@ def _make_private(daemon: Daemon) -> None:
 
 def _ask(daemon: Daemon, command: str) -> str:
     """What the daemon answers; nothing where it is not there."""
-    return _run(daemon, (CONTROL,), command + "\n").stdout
+    return _run(daemon.environment, (CONTROL,), command + "\n").stdout
 
 
-def _run(daemon: Daemon, command: tuple[str, ...], said: str = "") -> "subprocess.CompletedProcess[str]":
-    environment: Mapping[str, str] = {**os.environ, **daemon.environment}
+def _process_at(pipes: Path) -> psutil.Process | None:
+    """By the number that a daemon wrote down itself."""
+    try:
+        process = psutil.Process(int((pipes / f"{CONTROL}.pid").read_text()))
+        return process if CONTROL in " ".join(process.cmdline()) else None  # numbers come again
+    except (OSError, ValueError, psutil.Error):
+        return None
+
+
+def _run(more: Mapping[str, str], command: tuple[str, ...], said: str = "") -> "subprocess.CompletedProcess[str]":
+    environment = {**os.environ, **more}
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:  # a daemon may keep a pipe open
         try:
             done = subprocess.run(

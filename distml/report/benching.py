@@ -39,7 +39,7 @@ def bench(
         )
     prices, inventory = read_site(site), list_devices()
     subject = machine.choose_subject(
-        inventory, usable_cores(), conditions.mps_pipes(), device, os.environ.get("CUDA_VISIBLE_DEVICES")
+        inventory, usable_cores(), conditions.mps_pipes, device, os.environ.get("CUDA_VISIBLE_DEVICES")
     )
     described = machine.describe(subject, inventory, prices)
 

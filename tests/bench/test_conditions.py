@@ -1,16 +1,11 @@
 """Who else used the machine, and what it costs."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 
-from distml.bench.conditions import Stretch, cpu_times, marks, mps_pipes, running_sweeps
+from distml.bench.conditions import Stretch, cpu_times, marks, running_sweeps
 from distml.bench.machine import throttle_count
 from distml.bench.site import Site, read_site
 from distml.errors import DistmlError, MistakesError
-from distml.hardware.mps import CONTROL, PIPES
 from tests.bench.records import record
 from tests.report.sweeps import write_sweep
 from tests.test_cli import distml
@@ -41,23 +36,6 @@ def test_the_processors_time_goes_on():
     assert sum(number * number for number in range(400_000)) > 0
     after = cpu_times()
     assert after.busy >= before.busy > 0 and after.stolen >= before.stolen >= 0
-
-
-def test_an_mps_daemon_is_found_by_the_number_that_it_wrote_down(tmp_path):
-    """A process of that name stands in for the daemon."""
-    pipes = tmp_path / f"distml-mps-{os.getuid()}" / "node" / "pipe"
-    pipes.mkdir(parents=True)
-    elsewhere = {PIPES: str(tmp_path / "none")}
-    assert mps_pipes(elsewhere, tmp_path) is None
-    daemon = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", CONTROL])
-    try:
-        (pipes / f"{CONTROL}.pid").write_text(str(daemon.pid))
-        assert mps_pipes(elsewhere, tmp_path) == str(pipes)
-        assert mps_pipes({PIPES: str(pipes)}, tmp_path / "none") == str(pipes)
-    finally:
-        daemon.kill()
-        daemon.wait()
-    assert mps_pipes(elsewhere, tmp_path) is None
 
 
 def test_throttling_is_counted_over_all_cores(tmp_path):

@@ -17,7 +17,7 @@ pytestmark = [
 
 def test_every_arm_of_the_card_has_figures_or_a_reason():
     inventory = list_devices()
-    subject = machine.choose_subject(inventory, 2, mps=None)
+    subject = machine.choose_subject(inventory, 2, mps=lambda card: None)
     assert subject.device == "cuda"
     described = machine.describe(subject, inventory, Site())
     found = measure(described, subject, inventory, SETTINGS, Watcher(), command="test")

@@ -11,19 +11,19 @@ from distml.hardware.devices import list_devices
 
 def subject(asked=None, visible=None):
     """Which device would be measured."""
-    return choose_subject(list_devices(), 16, None, asked, visible)
+    return choose_subject(list_devices(), 16, lambda card: None, asked, visible)
 
 
 def described(site=None, asked=None):
     """The machine as its record would name it."""
     inventory = list_devices()
-    return describe(choose_subject(inventory, 16, None, asked), inventory, site or Site())
+    return describe(choose_subject(inventory, 16, lambda card: None, asked), inventory, site or Site())
 
 
 def watched(seconds):
     """What is known of the card after watching it: (before, its marks, what held it back, its use)."""
     inventory = list_devices()
-    chosen = choose_subject(inventory, 16, None)
+    chosen = choose_subject(inventory, 16, lambda card: None)
     watch = CardWatch(card_of(chosen, inventory).uuid)
     try:
         before = watch.idle(chosen.slices)

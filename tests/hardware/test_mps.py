@@ -6,9 +6,11 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from distml.bench.conditions import mps_pipes
 from distml.errors import DistmlError
 from distml.hardware import mps
 
@@ -50,6 +52,26 @@ def test_a_daemon_is_started_for_its_cards_in_a_folder_of_its_own_and_told_to_qu
     assert [one["did"] for one in told] == ["-d", "get_server_list", server, "get_server_list", "quit"]
     assert told[0]["visible"] == "GPU-a,GPU-b" and told[0]["private"] == ["0o700", "0o700"]
     mps.stop(daemon)  # once more is no matter
+
+
+def test_a_bench_takes_the_daemon_that_answers_and_has_its_card(
+    daemon: mps.Daemon, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = {mps.PIPES: str(folder / "none")}
+    assert mps_pipes("GPU-b", elsewhere, folder) is None
+    process = mps.start(daemon)
+    assert mps_pipes("GPU-b", elsewhere, folder) == str(daemon.pipes)
+    assert mps_pipes("GPU-b", {mps.PIPES: str(daemon.pipes)}, folder / "none") == str(daemon.pipes)
+    assert mps_pipes("GPU-c", elsewhere, folder) is None  # a daemon of other cards
+    with monkeypatch.context() as other:
+        other.setattr("psutil.Process.uids", lambda process: SimpleNamespace(real=os.getuid() + 1))
+        assert mps_pipes("GPU-b", elsewhere, folder) is None  # somebody else's
+    process.suspend()
+    monkeypatch.setattr(mps, "_ANSWER_SECONDS", 0.5)
+    assert mps_pipes("GPU-b", elsewhere, folder) is None  # it hangs
+    process.resume()
+    mps.stop(daemon)
+    assert mps_pipes("GPU-b", elsewhere, folder) is None
 
 
 @pytest.mark.long
