@@ -46,7 +46,7 @@ def show(
     elif as_ is DetailFormat.json:
         print_json(detail.trial_json(found.trial(trial), found.metric))
     else:
-        show_items(*detail.trial_lines(found.trial(trial), found.metric))
+        show_items(*detail.trial_lines(found.trial(trial), found.metric, found.record.trials))
 
 
 @app.command()

@@ -11,6 +11,7 @@ from distml.report.layout import GAP, Columns, Facts, Phrases
 from distml.report.leaderboard import failure, leaderboard_table, row, varied_parameters
 from distml.report.loaded import LoadedSweep
 from distml.report.screen import states
+from distml.sweep.lineage import line_of
 from distml.sweep.records import SweepRecord, TrialRecord
 
 _TOP = 10  # rows of the leaderboard that stand under a sweep that ended
@@ -41,6 +42,7 @@ def trial_json(trial: TrialRecord, metric: str) -> dict[str, Any]:
     return row(trial, metric) | {
         "failure": trial.failure and {**(failure(trial.failure) or {}), **more},
         "seed": trial.seed,
+        "parent": trial.parent and {"trial": trial.parent.trial, "resource": trial.parent.resource},
         "attempts": trial.attempts,
         "missing": dict(trial.missing),
         "rungs": [
@@ -72,8 +74,8 @@ def sweep_lines(sweep: LoadedSweep) -> list[RenderableType]:
     return [Text(f"{sweep.name}   {sweep.metric}", style="bold"), Facts([*facts, *stopped])]
 
 
-def trial_lines(trial: TrialRecord, metric: str) -> list[RenderableType]:
-    """What is known of one trial: how it did, with what, rung by rung, and why it failed."""
+def trial_lines(trial: TrialRecord, metric: str, trials: Mapping[str, TrialRecord]) -> list[RenderableType]:
+    """What is known of one trial: how it did, with what, rung by rung, and why it failed. trials: all of the sweep."""
     score = text.score(trial.score(metric), trial.score_sd)
     title = Phrases([trial.trial, trial.family, trial.state, f"{metric} {score}"], style="bold")
     facts = [
@@ -91,6 +93,8 @@ def trial_lines(trial: TrialRecord, metric: str) -> list[RenderableType]:
     if trial.params:
         values = [[name, text.parameter(value)] for name, value in trial.params.items()]
         parts += ["", Columns(["parameter", "value"], values)]
+    if trial.parent is not None:
+        parts += ["", _line(trial, trials)]
     if trial.rungs:
         metrics = list(trial.rungs[-1].scores)
         rungs = [
@@ -102,6 +106,19 @@ def trial_lines(trial: TrialRecord, metric: str) -> list[RenderableType]:
         where = [("node", trial.failure.node), ("log", trial.failure.log)]
         parts += ["", Text(f"{trial.failure.kind}: {trial.failure.error}", style="red"), Facts(where)]
     return parts
+
+
+def _line(trial: TrialRecord, trials: Mapping[str, TrialRecord]) -> RenderableType:
+    """The course of a population's trial: whose hyperparameters its weights were trained with, and how far."""
+    line = line_of(trials, trial.trial)
+    whole = [*(one for one, _ in line), trial]
+    varied = sorted(varied_parameters(whole)[trial.family], key=list(trial.params).index)
+    ends = [*(f"{until:,}" for _, until in line), f"{trial.rungs[-1].resource:,}" if trial.rungs else "now"]
+    rows = [
+        [end, one.trial, *(text.parameter(one.params[name]) for name in varied)]
+        for end, one in zip(ends, whole, strict=True)
+    ]
+    return Columns(["until", "as", *varied], rows, right=("until",))
 
 
 def ended(sweep: LoadedSweep) -> list[RenderableType]:

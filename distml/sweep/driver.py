@@ -18,6 +18,7 @@ from distml.sweep.costs import measured
 from distml.sweep.ending import SHARE, ending_seconds, likely_members, refit_seconds
 from distml.sweep.holding import Holding
 from distml.sweep.journal import Journal, JournalFull
+from distml.sweep.lineage import member_of
 from distml.sweep.params import split_params
 from distml.sweep.parts import MOST_MEMBERS, ages, family_plans, full_size, size_of, trial_quotas
 from distml.sweep.places import Placement, Places
@@ -35,7 +36,7 @@ from distml.sweep.tune.controller import CohortRun, Verdict
 from distml.sweep.tune.worker import News, Prepared, Start
 from distml.sweep.variants import Variants, scores_out_of_bag
 from distml.sweep.watching import note_of, snapshot
-from distml.training.cohort import Failure, Member, RungResult
+from distml.training.cohort import Failure, RungResult
 
 if TYPE_CHECKING:
     from distml.sweep.tune.loggers import TrialLoggers
@@ -205,7 +206,8 @@ class Driver:
         start = self._start(order, self._variants.ref(family, params), cpus, placement)
         if len(self._checked.dataset.holdout):
             start = replace(start, predictions=self._folder.predictions.absolute())
-        if family.engine != "network" or (order.family, placement.kind) in self._sized:
+        known = (order.family, placement.kind) in self._sized or self._plan(order.family).population is not None
+        if family.engine != "network" or known:
             return start
         self._sized.add((order.family, placement.kind))
         return replace(start, most=min(MOST_MEMBERS, self._plan(order.family).quota or MOST_MEMBERS))
@@ -388,7 +390,7 @@ class Driver:
             return None
         family = self._checked.families[best.family][0]
         params, choices = split_params(best.params)
-        member = Member(best.trial, params, best.seed, (size_of(family, params),))
+        member = member_of(search.record.trials, best.trial, (size_of(family, params),))
         whole = prepare_whole(self._checked.dataset, variant_from(choices), self._checked.spec.seed)
         arrays = put(Prepared(outline(self._checked.dataset, whole), (whole,), None))
         # Nothing else runs now: on one machine an ensemble may use all of it. A small network gains nothing by more

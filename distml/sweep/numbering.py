@@ -1,6 +1,6 @@
 """Which trial number belongs to which family, whatever runs first."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 
 def interleave(quotas: Mapping[str, int | None], start: int = 1) -> Iterator[tuple[int, str]]:
@@ -38,6 +38,26 @@ def share_out(total: int, families: Mapping[str, int | None]) -> dict[str, int]:
         position = sharing.index(family)
         quotas[family] = left // len(sharing) + (position < left % len(sharing))
     return quotas
+
+
+def heirs_of(family: str) -> str:
+    """Who numbers the trials that go on from others: they come when they come, and must not shift the others'."""
+    return f"{family}+"
+
+
+def with_heirs(
+    stages: Sequence[Mapping[str, int | None]], families: Iterable[str]
+) -> Sequence[Mapping[str, int | None]]:
+    """Budgets with numbers without end for the heirs of these families, behind all others where those have an end.
+
+    >>> with_heirs([{"network": 8}], ["network"])
+    [{'network': 8}, {'network+': None}]
+    """
+    heirs = dict.fromkeys(map(heirs_of, families))
+    if not heirs:
+        return stages
+    endless = [{**stage, **heirs} if None in stage.values() else stage for stage in stages]
+    return endless if None in stages[-1].values() else [*endless, heirs]
 
 
 class Numbers:

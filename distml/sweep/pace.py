@@ -29,6 +29,8 @@ class Pace:
         kind = event["event"]
         if kind == "asked":
             self._families[event["trial"]] = event["family"]
+            if event.get("parent"):
+                self._reached[event["trial"]] = event["parent"]["resource"]
         elif kind == "cohort":
             self._since.update(dict.fromkeys(event["trials"], event["at"]))
         elif kind == "rung":

@@ -1,7 +1,9 @@
 """A trial's parameters: the family's own, and the preprocessing choices beside them."""
 
+import math
+
 from distml.models.family import Params
-from distml.models.space import Value
+from distml.models.space import Choice, Domain, Fixed, Space, Value
 
 PREPROCESSING = "preprocessing."
 
@@ -17,3 +19,17 @@ def split_params(params: Params) -> tuple[dict[str, Value], dict[str, Value]]:
         name.removeprefix(PREPROCESSING): value for name, value in params.items() if name.startswith(PREPROCESSING)
     }
     return own, choices
+
+
+def typical(space: Space) -> dict[str, Value]:
+    """A configuration from the middle of a space."""
+    return {name: _middle(domain) for name, domain in space.items()}
+
+
+def _middle(domain: Domain) -> Value:
+    if isinstance(domain, Fixed):
+        return domain.value
+    if isinstance(domain, Choice):
+        return domain.options[len(domain.options) // 2]
+    middle = math.sqrt(domain.low * domain.high) if domain.log else (domain.low + domain.high) / 2
+    return middle if isinstance(domain.low, float) else round(middle)

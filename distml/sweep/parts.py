@@ -8,15 +8,18 @@ from distml.models.family import Family, Params
 from distml.models.space import Choice, Fixed, Float, Space
 from distml.sweep.numbering import share_out
 from distml.sweep.params import PREPROCESSING
+from distml.sweep.population import Population
 from distml.sweep.preflight import Checked
-from distml.sweep.rungs import rungs
+from distml.sweep.rungs import even_rungs, rungs
 from distml.sweep.search import FamilyPlan
 from distml.sweep.seeds import trial_seed
+from distml.sweep.spec import Search as SearchSettings
 from distml.sweep.tune.searchers import grid_size, make_searcher
-from distml.sweep.tune.stoppers import make_stopper
+from distml.sweep.tune.stoppers import Rule, make_stopper
 
 COHORT_SIZE = 16  # members of a network cohort to begin with, until the first one has found out what is best
 MOST_MEMBERS = 4096
+COMPARISONS = 10  # of a population on its way, unless the sweep file says otherwise
 
 
 def family_plans(checked: Checked) -> list[FamilyPlan]:
@@ -26,6 +29,8 @@ def family_plans(checked: Checked) -> list[FamilyPlan]:
     mode: Literal["min", "max"] = "max" if checked.metric.greater_is_better else "min"
     plans = []
     factor = spec.search.reduction_factor
+    is_population = spec.search.scheduler == "pbt"
+    rule: Rule = "none" if spec.search.scheduler == "pbt" else spec.search.scheduler
     for position, (name, (family, space)) in enumerate(checked.families.items()):
         full = full_size(family, space)
         plans.append(
@@ -34,18 +39,22 @@ def family_plans(checked: Checked) -> list[FamilyPlan]:
                 searcher=make_searcher(
                     spec.search.algorithm, space, mode=mode, seed=trial_seed(spec.seed, -1 - position & 0xFFFF)
                 ),
-                stopper=make_stopper(
-                    spec.search.scheduler, mode=mode, rungs=rungs(full, family.first_rung, factor), factor=factor
-                ),
+                stopper=make_stopper(rule, mode=mode, rungs=rungs(full, family.first_rung, factor), factor=factor),
                 structure=partial(structure_of, family),
-                rungs=partial(
-                    rungs_of, family, factor=factor, compared=spec.search.scheduler != "none"
-                ),
-                cohort_size=COHORT_SIZE if family.engine == "network" else 1,
+                rungs=partial(rungs_of, family, search=spec.search),
+                cohort_size=_first_size(family, quotas[name] if is_population else None),
                 quota=quotas[name],
+                population=Population(space, checked.metric.greater_is_better) if is_population else None,
             )
         )  # fmt: skip
     return plans
+
+
+def _first_size(family: Family, population: int | None) -> int:
+    """Members of a cohort, until the first one has found out what is best; a population stays together."""
+    if family.engine != "network":
+        return 1
+    return min(MOST_MEMBERS, population or COHORT_SIZE)
 
 
 def ages(family: Family, space: Space, plan: FamilyPlan) -> int:
@@ -100,7 +109,9 @@ def structure_of(family: Family, params: Params) -> str:
     return json.dumps(shared, sort_keys=True)
 
 
-def rungs_of(family: Family, params: Params, factor: int, compared: bool) -> tuple[int, ...]:
+def rungs_of(family: Family, params: Params, search: SearchSettings) -> tuple[int, ...]:
     """Where a trial is compared: at its full size alone where nothing stops trials early."""
     full = size_of(family, params)
-    return rungs(full, family.first_rung, factor) if compared else (full,)
+    if search.scheduler == "pbt":
+        return even_rungs(full, search.perturbation_interval or max(1, full // COMPARISONS))
+    return (full,) if search.scheduler == "none" else rungs(full, family.first_rung, search.reduction_factor)

@@ -13,10 +13,10 @@ from distml.data.arrays import outline, prepare_folds
 from distml.data.task import FoldArrays
 from distml.data.variant import variant_from
 from distml.models.family import Family
-from distml.models.space import Choice, Domain, Fixed, Space, Value
+from distml.models.space import Choice, Domain, Fixed, Space
 from distml.sweep.cluster import Cluster
 from distml.sweep.journal import read
-from distml.sweep.params import PREPROCESSING, split_params
+from distml.sweep.params import PREPROCESSING, split_params, typical
 from distml.sweep.parts import family_plans, full_size
 from distml.sweep.places import Places
 from distml.sweep.preflight import Checked
@@ -165,22 +165,10 @@ def _together(family: Family, plan: FamilyPlan, space: Space) -> str:
     if plan.quota is not None and kinds >= plan.quota > 1:
         names = ", ".join(name for name, domain in _shared(family, space) if not isinstance(domain, Fixed))
         return f"cohorts of one: each trial may have a structure of its own; make {names} lists of few values"
+    if plan.population is not None:
+        return "each cohort a population"
     number = "1 structure" if kinds == 1 else f"{kinds:.0f} structures" if kinds < math.inf else "many structures"
     return f"{number} -> cohorts of {plan.cohort_size} and more, as the first one finds best"
-
-
-def typical(space: Space) -> dict[str, Value]:
-    """A configuration from the middle of a space."""
-    return {name: _middle(domain) for name, domain in space.items()}
-
-
-def _middle(domain: Domain) -> Value:
-    if isinstance(domain, Fixed):
-        return domain.value
-    if isinstance(domain, Choice):
-        return domain.options[len(domain.options) // 2]
-    middle = math.sqrt(domain.low * domain.high) if domain.log else (domain.low + domain.high) / 2
-    return middle if isinstance(domain.low, float) else round(middle)
 
 
 def _basis(speed: Speed | None, families: Sequence[str], guessed: Sequence[str]) -> str:

@@ -106,10 +106,17 @@ def preflight(spec: SweepSpec, runs: Path | None = None) -> Checked:
         raise MistakesError(spec.subject, mistakes)
     choices = spec.preprocessing.space(dataset.kinds.values())
     spaces = {name: _whole_space(spec, name, family, dataset.task) for name, family in known.items()}
+    whole = {name: (family, {**spaces[name], **choices}) for name, family in known.items()}
+    if spec.search.scheduler == "pbt":
+        from distml.sweep.population_check import check_populations  # imports what trains
+
+        mistakes += check_populations(spec, dataset, whole, evaluator)
+        if mistakes:
+            raise MistakesError(spec.subject, mistakes)
     return Checked(
         spec=_completed(spec, dataset.task, metric.name, spaces),
         dataset=dataset,
-        families={name: (family, {**spaces[name], **choices}) for name, family in known.items()},
+        families=whole,
         metric=metric,
         evaluator=evaluator,
         warnings=(*dataset.warnings, *_idle_families(spec)),

@@ -30,6 +30,14 @@ class Rung:
 
 
 @dataclass(frozen=True)
+class Parent:
+    """Whose weights a trial took over, and at which resource."""
+
+    trial: str
+    resource: int
+
+
+@dataclass(frozen=True)
 class TrialRecord:
     """One trial as the journal tells it; what is unknown is None."""
 
@@ -38,6 +46,7 @@ class TrialRecord:
     family: str
     params: Mapping[str, Value]
     seed: int
+    parent: Parent | None = None  # of a population
     state: TrialState = "pending"
     cohort: str | None = None  # the last one it was in; a pending trial goes on from that one's checkpoint
     rungs: tuple[Rung, ...] = field(default_factory=tuple)
@@ -141,7 +150,10 @@ class SweepRecord:
 
     def _asked(self, event: Event) -> None:
         params = {name: _with_tuples(value) for name, value in event["params"].items()}
-        trial = TrialRecord(event["trial"], event["number"], event["family"], params, event["seed"])
+        parent = Parent(**event["parent"]) if event.get("parent") else None
+        if parent is not None and parent.trial not in self.trials:
+            raise KeyError(parent.trial)
+        trial = TrialRecord(event["trial"], event["number"], event["family"], params, event["seed"], parent)
         self.trials[trial.trial] = trial
 
     def _cohort(self, event: Event) -> None:

@@ -20,6 +20,7 @@ from distml.scorer.files import Member
 from distml.scorer.onnx import write_onnx
 from distml.scorer.storage import write_object
 from distml.scorer.writing import write_model
+from distml.sweep.lineage import member_of
 from distml.sweep.params import split_params
 from distml.sweep.parts import size_of
 from distml.sweep.preflight import Checked
@@ -56,11 +57,12 @@ class Refit:
         longest_first = sorted(weights, key=lambda trial: -trials[trial].seconds)
         # Each changes the filters of warnings for itself, which threads share: here they are put back.
         with warnings.catch_warnings(), threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
-            made = {trial: pool.submit(self.write, trials[trial], weights[trial]) for trial in longest_first}
+            made = {trial: pool.submit(self.write, trials, trial, weights[trial]) for trial in longest_first}
             return [made[trial].result() for trial in weights]
 
-    def write(self, trial: TrialRecord, weight: float) -> Member:
+    def write(self, trials: Mapping[str, TrialRecord], name_of_trial: str, weight: float) -> Member:
         """Train one trial and write it. Raises DistmlError where its training failed this time."""
+        trial = trials[name_of_trial]
         name = trial.family
         family = self._checked.families[name][0]
         params, choices = split_params(trial.params)
@@ -69,7 +71,7 @@ class Refit:
         dataset = self._checked.dataset
         shape = outline(dataset, whole)
         assignment = cohort.Assignment(family, shape, (), self._checked.evaluator, whole)
-        member = cohort.Member(trial.trial, params, trial.seed, (size_of(family, params),))
+        member = member_of(trials, trial.trial, (size_of(family, params),))
         try:
             model = _trained(assignment, member)
         except DistmlError:

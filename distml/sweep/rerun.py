@@ -1,10 +1,12 @@
 """One recorded trial, trained once more."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from distml.data.variant import variant_from
 from distml.errors import DistmlError, did_you_mean
 from distml.sweep.journal import read
+from distml.sweep.lineage import member_of
 from distml.sweep.params import split_params
 from distml.sweep.parts import rungs_of
 from distml.sweep.preflight import Checked, preflight
@@ -13,7 +15,7 @@ from distml.sweep.records import SweepRecord, TrialRecord, replay
 from distml.sweep.runs import RunFolder
 from distml.sweep.spec import SweepSpec
 from distml.sweep.variants import prepared, scores_out_of_bag
-from distml.training.cohort import Assignment, Member, RungResult
+from distml.training.cohort import Assignment, RungResult
 from distml.training.start import start_cohort
 
 
@@ -45,7 +47,7 @@ def rerun_trial(folder: RunFolder, trial: str) -> Rerun:
         raise DistmlError(
             f"{trial} {found.state}: it has no score to compare with; see distml show {folder.name} {trial}"
         )
-    result = _train_again(checked, found)
+    result = _train_again(checked, record.trials, found)
     if result.failure is not None:
         raise DistmlError(f"{trial} failed this time: {result.failure.error}")
     if result.state == "diverged":
@@ -71,7 +73,7 @@ def recorded_trial(folder: RunFolder, trial: str) -> tuple[SweepRecord, TrialRec
     return record, found, checked
 
 
-def _train_again(checked: Checked, trial: TrialRecord) -> RungResult:
+def _train_again(checked: Checked, trials: Mapping[str, TrialRecord], trial: TrialRecord) -> RungResult:
     """Train a recorded trial on the same folds, with the same seed, to the size it had reached.
 
     It gets all the rungs it had in the sweep: schedules follow the full size, also of a trial that was stopped early.
@@ -83,9 +85,8 @@ def _train_again(checked: Checked, trial: TrialRecord) -> RungResult:
     arrays = prepared(checked.dataset, variant, out_of_bag, checked.spec.seed)
     assignment = Assignment(family, arrays.outline, arrays.folds, checked.evaluator, arrays.whole)
     cohort, _ = start_cohort(assignment, params)
-    search = checked.spec.search
-    rungs = rungs_of(family, trial.params, search.reduction_factor, compared=search.scheduler != "none")
-    cohort.admit([Member(trial.trial, params, trial.seed, rungs)])
+    rungs = rungs_of(family, trial.params, checked.spec.search)
+    cohort.admit([member_of(trials, trial.trial, rungs)])
     result = cohort.advance()[0]
     while result.state == "running" and result.resource < trial.rungs[-1].resource:
         result = cohort.advance()[0]

@@ -15,3 +15,12 @@ def rungs(full: int, first: int, factor: int) -> tuple[int, ...]:
     while (part := full / factor ** len(steps)) >= first:
         steps.append(round(part))
     return tuple(reversed(steps))
+
+
+def even_rungs(full: int, interval: int) -> tuple[int, ...]:
+    """Every `interval` epochs, and the full size.
+
+    >>> even_rungs(10, interval=4)
+    (4, 8, 10)
+    """
+    return (*range(interval, full, interval), full)

@@ -7,13 +7,15 @@ journal's events are applied again. One path, so that a resumed sweep stands exa
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from random import Random
 from typing import Any, Protocol
 
 from distml.models.space import Value
-from distml.sweep.numbering import Numbers
-from distml.sweep.params import split_params
+from distml.sweep.lineage import member_of
+from distml.sweep.numbering import Numbers, heirs_of, with_heirs
+from distml.sweep.population import Population
 from distml.sweep.records import LossCause, SweepRecord, TrialRecord
-from distml.sweep.seeds import trial_name, trial_seed
+from distml.sweep.seeds import heir_seed, trial_name, trial_seed
 from distml.sweep.waiting import Waiting
 from distml.training.cohort import Failure, Member, RungResult
 
@@ -62,6 +64,7 @@ class FamilyPlan:
     rungs: Callable[[Mapping[str, Value]], tuple[int, ...]]
     cohort_size: int = 1  # to begin with; a cohort may find out better, see Search.resize
     quota: int | None = None  # trials; None: as many as the time allows
+    population: Population | None = None  # each cohort is one; who goes on from others is beyond the quota
 
 
 @dataclass(frozen=True)
@@ -160,7 +163,8 @@ class Search:
         self._metric, self._greater_is_better, self._seed = metric, greater_is_better, seed
         self._journal = journal
         self._slots = slots
-        self._numbers = Numbers([*quota_history, {plan.name: plan.quota for plan in families}])
+        stages = [*quota_history, {plan.name: plan.quota for plan in families}]
+        self._numbers = Numbers(with_heirs(stages, [plan.name for plan in families if plan.population]))
         self._running: dict[str, _Running] = {}
         self._resumable: deque[CohortOrder] = deque()
         self._cohorts = 0
@@ -247,10 +251,13 @@ class Search:
         alone = len(running.members) == 1
         release = [] if alone and not outgrown else self._take_back(cohort, results, events)
         taken_back = frozenset(release)
+        population = None if self._closing else family.plan.population
+        ages = self._by_age(results) if population else {}
+        losers = {trial for scores in ages.values() for trial in population.losers(scores)} if population else set()
         for result in results:
             if result.trial in taken_back:
                 continue
-            state = "stopped" if self._cuts(result, family) else result.state
+            state = "stopped" if result.trial in losers or self._cuts(result, family) else result.state
             if state != "running":
                 self._end(result.trial, state, result.failure, family, events)
                 running.members.discard(result.trial)
@@ -261,6 +268,8 @@ class Search:
         elif family.stopped is not None:
             release += running.members
             running.members.clear()
+        elif population is not None:
+            admit = self._succeed(family, population, ages, results, events)
         elif not self._closing and not running.retired and not self._should_yield(family, now):
             admit = self._refill(family, running, events)
         if admit:
@@ -422,6 +431,42 @@ class Search:
             self._ask(family, events)
         return [self._member(trial) for trial in waiting.take(own, free)]
 
+    def _by_age(self, results: Sequence[RungResult]) -> dict[int, dict[str, float]]:
+        """Resource -> trial -> score, of the members that go on: only scores of one age compare."""
+        ages: dict[int, dict[str, float]] = {}
+        for result in results:
+            if result.state == "running" and self._metric in result.scores:
+                ages.setdefault(result.resource, {})[result.trial] = result.scores[self._metric]
+        return ages
+
+    def _succeed(
+        self, family: _Family, population: Population, ages: Mapping[int, Mapping[str, float]],
+        results: Sequence[RungResult], events: list[Event],
+    ) -> list[Member]:  # fmt: skip
+        """Trials that go on from the best ones' weights, for those that gave way or diverged."""
+        if not ages:
+            return []
+        gone = {trial: resource for resource, scores in ages.items() for trial in sorted(population.losers(scores))}
+        most = max(ages, key=lambda resource: len(ages[resource]))
+        gone |= {result.trial: most for result in results if result.state == "diverged"}
+        admit: list[Member] = []
+        for trial, resource in gone.items():
+            # From whose place it takes, not from its number, which depends on what other cohorts did meanwhile.
+            seed = heir_seed(self.record.trials[trial].seed, resource)
+            random = Random(seed)
+            parent = population.parent(ages[resource], random)
+            number = self._numbers.peek(heirs_of(family.plan.name))
+            if parent is None or number is None:
+                continue
+            event = {
+                "event": "asked", "trial": trial_name(number), "number": number, "family": family.plan.name,
+                "params": population.perturbed(self.record.trials[parent].params, random), "seed": seed,
+                "parent": {"trial": parent, "resource": resource},
+            }  # fmt: skip
+            events += self._applied(event)
+            admit.append(self._member(trial_name(number)))
+        return admit
+
     def _should_yield(self, family: _Family, now: float) -> bool:
         """Another family has had less of the machine, by more than a turn."""
         mine = family.used(now)
@@ -455,7 +500,7 @@ class Search:
     def _member(self, trial: str) -> Member:
         record = self.record.trials[trial]
         rungs = self._families[record.family].plan.rungs(record.params)
-        return Member(record.trial, split_params(record.params)[0], record.seed, rungs)
+        return member_of(self.record.trials, trial, rungs)
 
     # --- taking results in
 
@@ -513,6 +558,9 @@ class Search:
         family = self._families.get(event["family"])
         if family is None:
             return
+        if event.get("parent"):  # the searcher did not propose it
+            self._numbers.take(heirs_of(family.plan.name), event["number"])
+            return
         family.asked += 1
         self._numbers.take(family.plan.name, event["number"])
         family.plan.searcher.recall(event["trial"], self.record.trials[event["trial"]].params)
@@ -521,14 +569,16 @@ class Search:
         self._cohorts = max(self._cohorts, int(event["cohort"].removeprefix("c")))
 
     def _on_rung(self, event: Event) -> None:
-        family = self._families.get(self.record.trials[event["trial"]].family)
+        trial = self.record.trials[event["trial"]]
+        family = self._families.get(trial.family)
         if family is None:
             return
         family.used_seconds += event["seconds"]
         score = event["scores"].get(self._metric)
         if event["state"] not in ("running", "finished") or score is None:
             return
-        family.plan.searcher.result(event["trial"], event["resource"], score)
+        if trial.parent is None:
+            family.plan.searcher.result(event["trial"], event["resource"], score)
         if family.plan.stopper is not None:
             family.plan.stopper.record(event["trial"], event["resource"], score)
 
@@ -539,7 +589,8 @@ class Search:
             return
         finished = event["state"] == "finished" and trial.rungs
         score = trial.rungs[-1].scores.get(self._metric) if finished else None
-        family.plan.searcher.complete(event["trial"], score, failed=event["state"] == "failed")
+        if trial.parent is None:
+            family.plan.searcher.complete(event["trial"], score, failed=event["state"] == "failed")
         if family.plan.stopper is not None:
             family.plan.stopper.forget(event["trial"])
         if event["state"] == "failed":

@@ -148,12 +148,23 @@ class Search(_Part):
     algorithm: Literal["grid", "random", "tpe", "evolution"] = Field(
         default="tpe", description="proposes configurations"
     )
-    scheduler: Literal["asha", "hyperband", "median", "none"] = Field(
-        default="asha", description="stops poor trials early"
+    scheduler: Literal["asha", "hyperband", "median", "pbt", "none"] = Field(
+        default="asha",
+        description="stops poor trials early; pbt, population-based training, lets them go on from the best ones' "
+        "weights with other hyperparameters",
+    )
+    perturbation_interval: int | None = Field(
+        default=None, ge=1, description="of pbt: epochs between comparisons; by default a tenth of them all"
     )
     reduction_factor: int = Field(
         default=3, ge=2, description="one in so many goes on at each rung; rungs grow by as much"
     )
+
+    @model_validator(mode="after")
+    def _has_a_population(self) -> Self:
+        if self.perturbation_interval is not None and self.scheduler != "pbt":
+            raise ValueError(f"perturbation_interval is of scheduler: pbt; it is {self.scheduler}")
+        return self
 
 
 class Budget(_Part):

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -19,6 +19,16 @@ FailureClass = Literal["data", "code", "memory", "node", "timeout"]
 
 
 @dataclass(frozen=True)
+class Ancestor:
+    """A trial that another one goes on from, with its weights and its optimiser's moments."""
+
+    trial: str
+    params: Params
+    seed: int
+    until: int  # the resource at which the other one took over
+
+
+@dataclass(frozen=True)
 class Member:
     """A trial as its cohort sees it."""
 
@@ -26,6 +36,18 @@ class Member:
     params: Params
     seed: int
     rungs: tuple[int, ...]  # ascending resources (epochs, trees) at which it is compared; the last is its full size
+    ancestors: tuple[Ancestor, ...] = ()  # the oldest first; without any it starts from its own seed
+
+    @property
+    def start(self) -> int:
+        """The resource at which it starts."""
+        return self.ancestors[-1].until if self.ancestors else 0
+
+
+def member_from(fields: Mapping[str, Any]) -> Member:
+    """What `dataclasses.asdict` made of a member."""
+    ancestors = tuple(Ancestor(**ancestor) for ancestor in fields.get("ancestors", ()))
+    return Member(**{**fields, "ancestors": ancestors})
 
 
 @dataclass(frozen=True)
@@ -72,7 +94,7 @@ class Cohort(Protocol):
     """What trains members from rung to rung; knows nothing of Ray, searchers or journals."""
 
     def admit(self, members: Sequence[Member]) -> None:
-        """Take new members in; each starts from its own seed at resource 0."""
+        """Take new members in; each starts from its own seed at resource 0, or where its ancestors ended."""
 
     def advance(self) -> list[RungResult]:
         """Train every member to its own next rung. One result a member; never raises for a member's fault."""

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from distml.models.network_output import predictions
-from distml.training.cohort import Assignment, Failure, Member, RungResult, State
+from distml.training.cohort import Assignment, Failure, Member, RungResult, State, member_from
 from distml.training.failures import failure_of
 from distml.training.modules import batch_size_of, make_module, queries_of, targets_of, tensor_of, write_checkpoint
 from distml.training.order import fold_seed, row_order, step_seed
@@ -52,6 +52,9 @@ class SoloCohort:
         self._standings: dict[str, _Standing] = {}
 
     def admit(self, members: Sequence[Member]) -> None:
+        """Raises ValueError for one with ancestors: weights are taken over in batched networks alone."""
+        if any(member.ancestors for member in members):
+            raise ValueError("population-based training needs networks that train as one; these train solo")
         self._standings.update((member.trial, _Standing(member)) for member in members)
 
     def advance(self) -> list[RungResult]:
@@ -80,7 +83,7 @@ class SoloCohort:
         for name, content in held["checkpoints"].items():
             (self._folder / name).write_bytes(content)
         for fields, state, rung, told in held["standings"]:
-            one = _Standing(Member(**fields), state, rung, told)
+            one = _Standing(member_from(fields), state, rung, told)
             self._standings[one.member.trial] = one
             if rung:
                 one.modules = [self._restored(one, fold) for fold in range(len(self.assignment.folds))]

@@ -2,6 +2,7 @@
 
 import os
 import time
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from torch import Tensor
 from distml.models.family import Params
 from distml.models.network_output import predictions
 from distml.training.block import Lane, Learner, Table, bind_block, train_block
-from distml.training.cohort import Assignment, Failure, Member, RungResult, State
+from distml.training.cohort import Assignment, Failure, Member, RungResult, State, member_from
 from distml.training.failures import failure_of
 from distml.training.learners import choose_learner
 from distml.training.modules import (
@@ -51,7 +52,7 @@ class Standing:
 
     @property
     def epoch(self) -> int:
-        return self.member.rungs[self.rung - 1] if self.rung else 0
+        return self.member.rungs[self.rung - 1] if self.rung else self.member.start
 
 
 class StackedCohort:
@@ -86,9 +87,12 @@ class StackedCohort:
         rows: list[dict[str, Tensor]] = []
         lanes = list(self._lanes)
         for member in members:
-            standing = self._standings[member.trial] = Standing(member)
+            standing = Standing(member, rung=bisect_right(member.rungs, member.start))
+            self._standings[member.trial] = standing
             try:
                 made = [self._make(member, fold) for fold in range(len(self.assignment.folds))]
+                for lane, state in made:
+                    state |= self._inherited(member, lane.fold)
             except Exception as error:  # a module's own code may raise anything; that is this trial's result
                 standing.state, standing.failure = "failed", failure_of(error)
                 continue
@@ -100,6 +104,7 @@ class StackedCohort:
             fresh = {name: torch.stack([row[name] for row in rows]).to(self.device) for name in rows[0]}
             held = self._store
             self._store = {name: torch.cat([held[name], fresh[name]]) if held else fresh[name] for name in fresh}
+        self._catch_up(max((member.start for member in members), default=0))
 
     def advance(self) -> list[RungResult]:
         groups: dict[tuple[Any, ...], list[int]] = defaultdict(list)
@@ -139,7 +144,7 @@ class StackedCohort:
     def restore(self, path: Path) -> list[str]:
         held = torch.load(path, map_location=self.device, weights_only=True)
         for fields in held["members"]:
-            member = Member(**fields.pop("member"))
+            member = member_from(fields.pop("member"))
             failure = fields.pop("failure")
             self._standings[member.trial] = Standing(member, failure=Failure(**failure) if failure else None, **fields)
         lanes = [self._make(self._standings[trial].member, fold)[0] for trial, fold in held["lanes"]]
@@ -210,6 +215,43 @@ class StackedCohort:
             raise ValueError("its network or optimiser has another structure than its cohort's")
         return Lane(member.trial, fold, fold_seed(member.seed, fold), course), state
 
+    def _catch_up(self, age: int) -> None:
+        """Train those that an heir finds behind it to its age: all were there when it took over, and were compared, but
+        a cohort that begins again has younger ones, as its checkpoint has or none."""
+        behind: dict[tuple[int, int], list[int]] = defaultdict(list)
+        for row, lane in enumerate(self._lanes):
+            standing = self._standings[lane.trial]
+            if standing.state == "running" and standing.epoch < age:
+                behind[standing.epoch, self.table.rows[lane.fold]].append(row)
+        with self._training():
+            for (epoch, _), rows in behind.items():
+                for start in range(0, len(rows), self.block):
+                    self._train(rows[start : start + self.block], epoch, age)
+        for trial in {self._lanes[row].trial for rows in behind.values() for row in rows}:
+            standing = self._standings[trial]
+            standing.rung = bisect_right(standing.member.rungs, age)
+
+    def _inherited(self, member: Member, fold: int) -> dict[str, Tensor]:
+        """What a member takes over on one fold: its parent's weights and moments as they stand here at that age, or,
+        where the parent is not here any more, as its whole line comes to them when it is trained again."""
+        if not member.ancestors:
+            return {}
+        parent = member.ancestors[-1]
+        standing = self._standings.get(parent.trial)
+        if standing is not None and (standing.epoch, standing.state) == (parent.until, "running"):
+            row = self._rows[parent.trial][fold]
+            return {name: held[row].cpu() for name, held in self._store.items() if _is_learnt(name)}
+        learnt: dict[str, Tensor] = {}
+        first = 0
+        for ancestor in member.ancestors:
+            lane, state = self._make(Member(ancestor.trial, ancestor.params, ancestor.seed, member.rungs), fold)
+            block = {name: value[None].to(self.device) for name, value in (state | learnt).items()}
+            with self._training():
+                train_block(self.learner, self.table, [lane], block, first, ancestor.until, self.batch_size)
+            learnt = {name: value[0].cpu() for name, value in block.items() if _is_learnt(name)}
+            first = ancestor.until
+        return learnt
+
     def _train(self, rows: list[int], first: int, last: int) -> None:
         """Train some lanes from epoch `first` to `last`; what goes wrong is narrowed down to the lanes it is due to."""
         start = time.perf_counter()
@@ -278,3 +320,8 @@ class StackedCohort:
         self._lanes, self._rows = lanes, defaultdict(list)
         for row, lane in enumerate(lanes):
             self._rows[lane.trial].append(row)
+
+
+def _is_learnt(name: str) -> bool:
+    """Whether a tensor of the store is what training changes; the others follow from a member's parameters."""
+    return name == "weights" or name.startswith("slot.")

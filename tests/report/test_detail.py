@@ -88,7 +88,7 @@ def test_the_end_names_ten_trials_at_most(tmp_path):
 def test_a_trial_in_full(tmp_path):
     write_sweep(tmp_path)
     found = load("credit", tmp_path)
-    assert drawn(80, detail.trial_lines(found.trial("t0002"), "roc_auc")) == [
+    assert drawn(80, detail.trial_lines(found.trial("t0002"), "roc_auc", found.record.trials)) == [
         "t0002   random-forest   finished   roc_auc 0.7900 ± 0.0100",
         "seed          3",
         "cohort        c002",
@@ -106,7 +106,7 @@ def test_a_trial_in_full(tmp_path):
         "  50    0.7200   0.1500   0.7100  0.7200  0.7300",
         " 400    0.7900   0.1500   0.7800  0.7900  0.8000",
     ]
-    assert drawn(80, detail.trial_lines(found.trial("t0004"), "roc_auc"))[-3:] == [
+    assert drawn(80, detail.trial_lines(found.trial("t0004"), "roc_auc", found.record.trials))[-3:] == [
         "code: ValueError: no such activation",
         "node   ws-1",
         "log    logs/c002.log",

@@ -1,5 +1,6 @@
 """Networks as a user trains them: cohorts, solo trials, and cohorts that die in the middle."""
 
+import json
 import signal
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,55 @@ def test_a_cohort_goes_on_from_its_last_rung(
     assert {key: disturbed[key] for key in both} == pytest.approx({key: undisturbed[key] for key in both}, abs=1e-4)
     first_rungs = [event["trial"] for event in events(tmp_path) if event["event"] == "rung" and event["resource"] <= 2]
     assert len(first_rungs) == len(set(first_rungs)), "a trial began again although it had a checkpoint"
+
+
+def population(folder: Path) -> Path:
+    space = {"epochs": 60, "batch_size": 32, "hidden": [[64, 64]]}
+    return sweep_file(
+        folder, families={"scoring-network": {"space": space}}, budget={"trials": 16}, split={"folds": 2},
+        search={"algorithm": "random", "scheduler": "pbt"}, export=True,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def undisturbed_population(tmp_path_factory: pytest.TempPathFactory) -> list[float]:
+    folder = tmp_path_factory.mktemp("population")
+    distml(folder, "sweep", str(population(folder)))
+    found = rows(folder)
+    heirs = {row["trial"]: show(folder, row["trial"])["parent"] for row in found if row["state"] == "finished"}
+    assert len(heirs) == 16 and any(heirs.values())
+    heir = next(trial for trial, parent in heirs.items() if parent)
+    assert "until   as" in distml(folder, "show", "quick", heir).stdout
+    assert "the same" in distml(folder, "rerun", "quick", heir).stdout
+    scorer = json.loads((folder / "runs/quick/scorer/scorer.json").read_text())
+    assert {member["trial"] for member in scorer["members"]} <= heirs.keys()
+    return finished_scores(folder)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("victim", ["worker", "driver"])
+def test_a_population_that_was_killed_comes_to_the_same(
+    tmp_path: Path, undisturbed_population: list[float], victim: str
+) -> None:
+    file = population(tmp_path)
+    with running(tmp_path, "sweep", str(file)) as driver:
+        wait_for(lambda: _rungs(tmp_path) >= 64)
+        workers = [child for child in driver.children(recursive=True) if ", rung" in " ".join(child.cmdline())]
+        for process in [driver] if victim == "driver" else workers:
+            process.kill()
+        if victim == "worker":
+            assert driver.wait(timeout=100) == 0
+    if victim == "driver":
+        distml(tmp_path, "sweep", str(file))
+    assert finished_scores(tmp_path) == pytest.approx(undisturbed_population, abs=1e-4)
+
+
+def show(folder: Path, trial: str) -> Any:
+    return json.loads(distml(folder, "show", "quick", trial, "--format", "json").stdout)
+
+
+def finished_scores(folder: Path) -> list[float]:
+    return sorted(row["score"] for row in rows(folder) if row["state"] == "finished")
 
 
 def trajectories(folder: Path) -> dict[tuple[str, int], float]:

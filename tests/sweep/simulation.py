@@ -92,7 +92,8 @@ class Machine:
 
     def admit(self, order: CohortOrder) -> None:
         assert order.cohort not in self.cohorts
-        self.cohorts[order.cohort] = {member.trial: (member, 0) for member in order.members}
+        age = max(member.start for member in order.members)  # to which a population catches up
+        self.cohorts[order.cohort] = {member.trial: (member, age) for member in order.members}
         self._families[order.cohort] = order.family
 
     def step(self, cohort: str) -> Reply:
@@ -102,7 +103,7 @@ class Machine:
         reply = self.search.on_results(cohort, results, self.now)
         for trial in reply.release:
             members.pop(trial, None)
-        members.update({member.trial: (member, 0) for member in reply.admit})
+        members.update({member.trial: (member, member.start) for member in reply.admit})
         if reply.end:
             del self.cohorts[cohort]
         else:

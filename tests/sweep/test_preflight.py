@@ -310,3 +310,31 @@ def test_without_a_target_scores_need_one_preparation_with_distances(table) -> N
 def test_with_a_target_no_families_are_taken_that_have_none(table) -> None:
     assert mistakes(spec(table, families=["k-means"]))["families[0]"] == "k-means does clustering, not classification"
     assert "task: clustering or projection" in mistakes(without_target(table, task=None))["data.target"]
+
+
+def test_what_keeps_a_sweep_from_being_a_population(table) -> None:
+    space = {"batch_size": [16, 32], "epochs": {"low": 2, "high": 9}}
+    found = mistakes(
+        spec(
+            table,
+            families={"scoring-network": {"space": space}, "decision-tree": {}},
+            preprocessing={"numeric": ["standard", "quantile"]},
+            search={"scheduler": "pbt"},
+        )
+    )
+    where = "families.scoring-network.space"
+    assert set(found) == {
+        "preprocessing.numeric", f"{where}.hidden", f"{where}.batch_size", f"{where}.epochs", "families.decision-tree",
+    }  # fmt: skip
+    assert found[f"{where}.hidden"].endswith("with pbt give one value: [[128, 64]]")
+    assert found[f"{where}.epochs"].endswith("give one value: 6")
+    assert "asha for all families" in found["families.decision-tree"]
+
+
+def test_a_population_needs_networks_that_train_as_one(table) -> None:
+    space = {"hidden": [[8]], "batch_size": 16, "epochs": 4, "normalisation": ["batch"]}
+    asked = {"families": {"scoring-network": {"space": space}}, "search": {"scheduler": "pbt"}}
+    found = mistakes(spec(table, **asked))
+    assert "running statistics" in found["families.scoring-network"]
+    space["normalisation"] = ["layer"]
+    preflight(spec(table, **asked))

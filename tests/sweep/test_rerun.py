@@ -45,7 +45,7 @@ def trained(checked: Checked, rungs: Sequence[int], times: int) -> list[RungResu
 
 @pytest.mark.parametrize("times", [2, 3])
 def test_a_trial_cut_early_keeps_the_schedule_of_its_full_size(checked: Checked, tmp_path: Path, times: int) -> None:
-    rungs = rungs_of(checked.families["scoring-network"][0], PARAMS, 3, compared=True)
+    rungs = rungs_of(checked.families["scoring-network"][0], PARAMS, checked.spec.search)
     assert rungs == (1, 3, 9)
     results = trained(checked, rungs, times)
     folder = RunFolder(tmp_path, "german")

@@ -156,6 +156,7 @@ def test_names_that_could_leave_the_runs_folder_or_confuse_a_shell(name: str) ->
         ({"search": {"algorithm": "tp"}}, "search.algorithm", "not one of: grid, random, tpe, evolution"),
         ({"search": {"scheduler": None}}, "search.scheduler", "null is not one of: asha"),
         ({"search": {"reduction_factor": 1}}, "search.reduction_factor", "1 is below 2"),
+        ({"search": {"perturbation_interval": 2}}, "search", "perturbation_interval is of scheduler: pbt; it is asha"),
         ({"resources": {"cpu": 0}}, "resources.cpu", "0 is below 1"),
     ],
 )

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -5,7 +6,7 @@ import numpy as np
 import pytest
 
 from distml.models.network import ScoringNetwork
-from distml.training.cohort import Member
+from distml.training.cohort import Ancestor, Member
 from distml.training.solo import SoloCohort
 from tests.training.networks import Plain, assignment, family_of, member
 
@@ -72,3 +73,10 @@ def test_a_users_module_trains_solo_too() -> None:
     cohort.admit([Member("t0", {"lr": 0.01, "dropout": 0.1, "batch_size": 16}, 1, (2,))])
     [result] = cohort.advance()
     assert result.state == "finished" and 0 < result.scores["log_loss"] < 1
+
+
+def test_weights_are_not_taken_over_by_networks_that_train_solo() -> None:
+    cohort = SoloCohort(assignment())
+    heir = replace(member("t2", 2, (2, 5)), ancestors=(Ancestor("t1", member("t1").params, 1, 2),))
+    with pytest.raises(ValueError, match="networks that train as one"):
+        cohort.admit([heir])

@@ -14,7 +14,7 @@ from scipy.stats import ks_2samp
 
 from distml.models.metrics import Evaluator
 from distml.models.network import ScoringNetwork
-from distml.training.cohort import Member, RungResult
+from distml.training.cohort import Ancestor, Member, RungResult
 from distml.training.solo import SoloCohort
 from distml.training.stacked import StackedCohort
 from tests.training.networks import PLAIN_SPACE, Plain, assignment, family_of, member
@@ -300,3 +300,55 @@ def test_release_frees_the_memory_of_who_goes() -> None:
     assert [result.trial for result in cohort.advance()] == ["t0", "t2"]
     cohort.release(["t0", "t2"])
     assert cohort.advance() == []
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "sgd"])
+def test_an_heir_goes_on_from_its_parent_and_changes_nobody(optimiser: str) -> None:
+    exact = assignment(folds=2, dtype=np.float64)
+    parent, other = (member(f"t{i}", i, (2, 4, 6), optimiser=optimiser) for i in (1, 2))
+    twin = replace(parent, trial="t3", ancestors=(Ancestor("t1", parent.params, parent.seed, 2),))
+    undisturbed, bred = (StackedCohort(exact, parent.params, torch.float64) for _ in range(2))
+    _train(undisturbed, [parent, other])
+    bred.admit([parent, other])
+    bred.advance()
+    bred.admit([twin])
+    assert [result.resource for result in bred.advance()] == [4, 4, 4]
+    found = {result.trial: result.scores for result in bred.advance()}
+    assert found["t3"] == found["t1"]  # the same in all, down to the order of its batches
+    x = exact.folds[0].x_valid
+    for trial in ("t1", "t2"):
+        np.testing.assert_array_equal(bred.predict(trial, x), undisturbed.predict(trial, x))
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_an_heir_whose_line_is_trained_again_comes_to_the_same(own: bool, tmp_path: Path) -> None:
+    exact = assignment(folds=2, dtype=np.float64) if own else assignment(family_of(Plain), folds=2, dtype=np.float64)
+
+    def make(trial: str, seed: int, lr: float, *line: Ancestor) -> Member:
+        params = {"hidden": (8, 4), "batch_size": 16, "dropout": 0.1} if own else {"dropout": 0.1}
+        return Member(trial, {**params, "lr": lr}, seed, (2, 4, 6), line)
+
+    root, other = make("t1", 1, 0.01), make("t2", 2, 0.02)
+    child = make("t3", 3, 0.03, Ancestor("t1", root.params, 1, 2))
+    heir = make("t4", 4, 0.003, *child.ancestors, Ancestor("t3", child.params, 3, 4))
+    bred = StackedCohort(exact, root.params, torch.float64)
+    bred.admit([root, other])
+    bred.advance()
+    bred.admit([child])
+    bred.release(["t1"])
+    bred.advance()
+    bred.admit([heir])
+    bred.save(tmp_path / "bred")
+    expected = {result.trial: result for result in bred.advance()}
+    alone, later, again = (StackedCohort(exact, root.params, torch.float64) for _ in range(3))
+    alone.admit([heir])
+    later.restore(tmp_path / "bred")
+    again.admit([other, heir])  # a population that begins again: the others catch up with the heir
+    for cohort in (alone, later, again):
+        found = {result.trial: result for result in cohort.advance()}
+        assert {(result.state, result.resource) for result in found.values()} == {("finished", 6)}
+        assert found["t4"].scores == pytest.approx(expected["t4"].scores, rel=1e-9)
+    assert found["t2"].scores == pytest.approx(expected["t2"].scores, rel=1e-9)
+    fresh = StackedCohort(exact, root.params, torch.float64)
+    without = _train(fresh, [replace(heir, ancestors=())])[-1]
+    assert without.scores != pytest.approx(expected["t4"].scores, rel=1e-4)  # what it took over does show
