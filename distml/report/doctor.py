@@ -18,6 +18,7 @@ from packaging.specifiers import SpecifierSet
 from rich.text import Text
 
 from distml.hardware.devices import Device, Inventory, list_devices
+from distml.hardware.processors import usable_cores
 from distml.report.text import count
 
 Verdict = Literal["good", "mind", "mend"]  # mend: sweeps will not run, or not as they should
@@ -46,7 +47,7 @@ def examine(runs: Path) -> list[Finding]:
     """Look at everything a sweep on this machine depends on; takes some seconds, for Ray is really started."""
     return [
         *check_versions(),
-        check_processors(psutil.cpu_count() or 1, psutil.virtual_memory().available),
+        check_processors(usable_cores(), psutil.virtual_memory().available),
         *check_devices(list_devices()),
         check_runs_folder(runs),
         check_shared_memory(Path("/dev/shm")),

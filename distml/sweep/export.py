@@ -1,7 +1,6 @@
 """From a sweep's folder to a scorer: members chosen, trained on all training rows, calibrated, scored once."""
 
 import importlib.metadata
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ import pandas as pd
 from distml.data.dataset import Dataset
 from distml.data.table import file_sha256
 from distml.errors import DistmlError
+from distml.hardware.processors import usable_cores
 from distml.scorer.calibration import calibrated
 from distml.scorer.files import Calibration, Data, Manifest, Member, Points, Threshold, columns_of
 from distml.scorer.onnx import check_installed
@@ -92,7 +92,7 @@ def export_scorer(
     if onnx:
         check_installed()
     seconds: dict[str, float] = {}
-    threads = threads or len(os.sched_getaffinity(0))
+    threads = threads or usable_cores()
     with folder.writer() as may_write, Journal(folder.journal, may_write) as journal:
         record = replay(journal.events)
         with _timed(seconds, "reading"):

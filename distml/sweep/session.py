@@ -19,6 +19,7 @@ from ray._private import services
 from ray._raylet import Config, GcsClient  # type: ignore[attr-defined]  # compiled
 
 from distml.errors import DistmlError
+from distml.hardware.processors import usable_cores
 from distml.sweep.cluster import Cluster, Node, nodes_from
 from distml.sweep.lifeline import Lifeline
 from distml.sweep.mismatch import version_mismatch
@@ -77,8 +78,8 @@ def ray_session(address: str | None, *, dashboard: bool, verbose: bool) -> Itera
                 with on_loopback(), small(verbose), silent(verbose), _visible(devices):
                     context = ray.init(
                         include_dashboard=dashboard, dashboard_host=LOOPBACK, _node_ip_address=LOOPBACK,
-                        num_gpus=len(devices.uuids) if devices else 0, _temp_dir=str(scratch),
-                        logging_level=level, log_to_driver=verbose,
+                        num_cpus=usable_cores(), num_gpus=len(devices.uuids) if devices else 0,
+                        _temp_dir=str(scratch), logging_level=level, log_to_driver=verbose,
                     )  # fmt: skip
                 cluster = Cluster((Node(platform.node(), int(ray.cluster_resources().get("CPU", 0)), devices),))
             else:
@@ -148,7 +149,7 @@ def current_cluster() -> Cluster:
 def this_machine() -> Cluster:
     """What a Ray of this machine's own would have."""
     devices = next(iter(local_devices()), None)
-    return Cluster((Node(platform.node(), psutil.cpu_count() or 1, devices),))
+    return Cluster((Node(platform.node(), usable_cores(), devices),))
 
 
 def seen_from(address: str) -> Cluster:
