@@ -19,6 +19,7 @@ from distml.sweep.ending import SHARE, ending_seconds, likely_members, refit_sec
 from distml.sweep.holding import Holding
 from distml.sweep.journal import Journal, JournalFull
 from distml.sweep.lineage import member_of
+from distml.sweep.orders import CohortOrder, FamilyPlan
 from distml.sweep.params import split_params
 from distml.sweep.parts import MOST_MEMBERS, ages, family_plans, full_size, size_of, trial_quotas
 from distml.sweep.places import Placement, Places
@@ -28,7 +29,7 @@ from distml.sweep.provenance import changes, code_of, git_revision, versions
 from distml.sweep.records import ENDED, LossCause, TrialRecord, best_trial
 from distml.sweep.resources import wishes
 from distml.sweep.runs import RunFolder
-from distml.sweep.search import CohortOrder, FamilyPlan, Search
+from distml.sweep.search import Search
 from distml.sweep.session import Session, current_cluster
 from distml.sweep.store import put
 from distml.sweep.telemetry import Telemetry

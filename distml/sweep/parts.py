@@ -7,11 +7,11 @@ from typing import Literal
 from distml.models.family import Family, Params
 from distml.models.space import Choice, Fixed, Float, Space
 from distml.sweep.numbering import share_out
+from distml.sweep.orders import FamilyPlan
 from distml.sweep.params import PREPROCESSING
 from distml.sweep.population import Population
 from distml.sweep.preflight import Checked
 from distml.sweep.rungs import even_rungs, rungs
-from distml.sweep.search import FamilyPlan
 from distml.sweep.seeds import trial_seed
 from distml.sweep.spec import Search as SearchSettings
 from distml.sweep.tune.searchers import grid_size, make_searcher

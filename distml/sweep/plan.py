@@ -16,6 +16,7 @@ from distml.models.family import Family
 from distml.models.space import Choice, Domain, Fixed, Space
 from distml.sweep.cluster import Cluster
 from distml.sweep.journal import read
+from distml.sweep.orders import FamilyPlan
 from distml.sweep.params import PREPROCESSING, split_params, typical
 from distml.sweep.parts import family_plans, full_size
 from distml.sweep.places import Places
@@ -23,7 +24,6 @@ from distml.sweep.preflight import Checked
 from distml.sweep.records import replay
 from distml.sweep.resources import check_resources, wishes
 from distml.sweep.runs import RunFolder
-from distml.sweep.search import FamilyPlan
 from distml.sweep.wish import Wish, share
 from distml.training.cohort import Assignment, Member
 from distml.training.start import start_cohort

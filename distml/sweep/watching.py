@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 from distml.models.family import Family
 from distml.models.metrics import Metric
+from distml.sweep.orders import FamilyPlan
 from distml.sweep.progress import FamilyProgress, Progress
 from distml.sweep.records import ENDED, SweepRecord, TrialRecord, best_trial
-from distml.sweep.search import FamilyPlan
 
 
 def snapshot(

@@ -25,9 +25,10 @@ from distml.hardware.devices import DeviceClass
 from distml.hardware.packing import RAY_UNITS
 from distml.models.space import Value
 from distml.sweep.cluster import Cluster, Node
+from distml.sweep.orders import CohortOrder, FamilyPlan, Reply
 from distml.sweep.places import Placement, Places
 from distml.sweep.rungs import rungs
-from distml.sweep.search import CohortOrder, FamilyPlan, Reply, Search
+from distml.sweep.search import Search
 from distml.sweep.tune.stoppers import make_stopper
 from distml.sweep.wish import Wish
 from distml.training.cohort import Failure, Member, RungResult

@@ -23,9 +23,10 @@ from ray.tune.schedulers import ASHAScheduler  # noqa: TID251  # as one uses it 
 
 from distml.models.registry import find_family
 from distml.models.space import Value
+from distml.sweep.orders import FamilyPlan
 from distml.sweep.parts import structure_of
 from distml.sweep.rungs import rungs
-from distml.sweep.search import FamilyPlan, Search
+from distml.sweep.search import Search
 from distml.sweep.tune.stoppers import TuneStopper, make_stopper
 from distml.training.cohort import Member, RungResult
 

@@ -4,9 +4,10 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from distml.sweep.orders import CohortOrder, FamilyPlan, Reply
 from distml.sweep.records import LossCause
 from distml.sweep.rungs import rungs
-from distml.sweep.search import CohortOrder, FamilyPlan, Reply, Search
+from distml.sweep.search import Search
 from distml.training.cohort import Failure, RungResult
 
 METRIC = "score"

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from distml.models.space import Choice, Fixed, Float, Int
 from distml.sweep import population as module
+from distml.sweep.orders import FamilyPlan
 from distml.sweep.population import FACTORS, RESAMPLED, Population
-from distml.sweep.search import FamilyPlan, Search
+from distml.sweep.search import Search
 from tests.sweep.simulation import METRIC, Machine, family, leaderboard, search
 
 SPACE = {

@@ -15,9 +15,10 @@ from ray.tune.search import Searcher
 
 from distml.errors import DistmlError
 from distml.sweep.holding import Holding
+from distml.sweep.orders import CohortOrder
 from distml.sweep.places import Placement, Places
 from distml.sweep.records import LossCause
-from distml.sweep.search import CohortOrder, Search
+from distml.sweep.search import Search
 from distml.sweep.tune.desk import Desk
 from distml.sweep.tune.losses import cause_of, loss
 from distml.sweep.tune.worker import CohortTrainable, DeviceGoneError, News, Start
@@ -26,7 +27,7 @@ from distml.training.failures import failure_of
 
 Clock = Callable[[], float]
 Verdict = Literal["go on", "end cohorts", "end"]  # at once; after 'end cohorts' comes the finale, after 'end' nothing
-_DESK_SECONDS = 5.0  # without an answer from the desk before there is another
+_DESK_SECONDS = 60.0  # without an answer before the desk is given up: with it, cohorts that wait at it
 FINALE_TRIES = 3  # times that its process may die under it
 
 _Answer = TypeVar("_Answer")

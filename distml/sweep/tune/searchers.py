@@ -46,7 +46,7 @@ class GridSearch(Searcher):
 
 
 class TuneSearcher:
-    """Any `ray.tune.search.Searcher` behind the protocol of `distml.sweep.search`.
+    """Any `ray.tune.search.Searcher` behind the protocol of `distml.sweep.orders`.
 
     Args:
         searcher: proposes the searched parameters; its metric must be 'score'.

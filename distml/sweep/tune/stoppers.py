@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
-from distml.sweep.search import Stopper
+from distml.sweep.orders import Stopper
 
 Rule = Literal["asha", "hyperband", "median", "none"]
 

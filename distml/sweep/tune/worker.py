@@ -20,7 +20,7 @@ from distml.models.metrics import Evaluator
 from distml.sweep.cluster import NODE_VARIABLE
 from distml.sweep.holding import Holding, find_device, visible_devices
 from distml.sweep.keeping import Keeper
-from distml.sweep.search import CohortOrder, Reply
+from distml.sweep.orders import CohortOrder, Reply
 from distml.sweep.tune.desk import Desk
 from distml.training.cohort import Assignment, Cohort, Member, RungResult
 from distml.training.failures import failure_of

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from distml.sweep.orders import Stopper
 from distml.sweep.rungs import rungs
-from distml.sweep.search import Stopper
 from distml.sweep.tune.stoppers import Recorded, Rule, make_stopper
 
 RULES: tuple[Rule, ...] = ("asha", "hyperband", "median")
