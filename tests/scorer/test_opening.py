@@ -13,12 +13,16 @@ import pytest
 import skops.io
 
 from distml.data.table import file_sha256
+from distml.data.task import Outline
 from distml.data.text import TextFeatures
 from distml.errors import DistmlError
+from distml.models.registry import default_space, family_names, find_family
+from distml.models.space import Choice
 from distml.scorer.files import seal
 from distml.scorer.opening import changed_versions, open_scorer
 from distml.scorer.score import Scorer
 from distml.scorer.storage import read_object, write_object
+from tests.data.test_preprocessing import FRAME, VARIANTS, prepared
 
 
 def rewritten(folder: Path, **changes: Any) -> None:
@@ -173,3 +177,40 @@ def test_a_text_preprocessor_opens_as_it_was_written(tmp_path: Path) -> None:
         write_object(fitted, tmp_path / f"{terms}.skops")
         opened = read_object(tmp_path / f"{terms}.skops", ())
         np.testing.assert_array_equal(opened.transform(texts), fitted.transform(texts))
+
+
+@pytest.mark.filterwarnings("ignore:n_quantiles:UserWarning")
+def test_every_preprocessing_variant_opens_as_it_was_written(tmp_path: Path) -> None:
+    for number, variant in enumerate(VARIANTS):
+        fitted, matrix = prepared(variant)
+        write_object(fitted, tmp_path / f"{number}.skops")
+        opened = read_object(tmp_path / f"{number}.skops", ())
+        np.testing.assert_array_equal(opened.transform(FRAME), matrix, str(variant))
+
+
+ESTIMATORS = [
+    name for name in family_names()
+    if name not in {"scoring-network", "xgboost", "bayes-net", "umap"}  # written otherwise, or not installed everywhere
+    and "classification" in find_family(name).tasks
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_every_family_opens_as_it_was_written(tmp_path: Path, name: str) -> None:
+    """At each choice of its space; of few columns, where k-nearest-neighbours keep a tree of the rows."""
+    family, outline = find_family(name), Outline(task="classification", features=3, classes=2)
+    space = default_space(family, "classification")
+    choices = [
+        {parameter: option}
+        for parameter, domain in space.items() if isinstance(domain, Choice) for option in domain.options
+    ]  # fmt: skip
+    x = np.random.default_rng(0).normal(size=(240, 3)).astype(np.float32)
+    y = (x[:, 0] + x[:, 1] ** 2 > 1).astype(np.int64)
+    if family.unlabelled:
+        y[::3] = -1
+    small = {"n_estimators": 4} if "n_estimators" in space else {}
+    for number, params in enumerate([{}, *choices]):
+        fitted = family.build({**small, **params}, outline, 0).fit(x, y)
+        write_object(fitted, tmp_path / f"{number}.skops")
+        opened = read_object(tmp_path / f"{number}.skops", ())
+        np.testing.assert_array_equal(opened.predict_proba(x), fitted.predict_proba(x), str(params))
