@@ -42,6 +42,11 @@ class Machines:
     def address(self) -> str:
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def hold(self) -> Path:
+        """While this file is there, no fit of `card` and `plain` ends."""
+        return self.folder / "hold"
+
     def start(self, *names: str) -> None:
         """`distml node start` on these machines, the head's first."""
         if "head" in names:
@@ -52,6 +57,7 @@ class Machines:
 
     def bring_back(self) -> None:
         """Whatever has died, as an administrator would: where the head has, all machines."""
+        self.hold.unlink(missing_ok=True)
         down = [name for name, parts in PARTS.items() if len(self._kept(name)) < parts]
         down = list(PARTS) if "head" in down else down
         self.stop(*down)
