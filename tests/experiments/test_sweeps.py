@@ -116,12 +116,22 @@ def test_nearest_neighbours_beside_random_trees(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_searches_side_by_side(tmp_path: Path) -> None:
-    script = [sys.executable, str(EXPERIMENTS / "evolution" / "compare.py"), "--seeds", "1", "--runs", str(tmp_path)]
+@pytest.mark.parametrize(
+    ("file", "arms", "smaller"),
+    [
+        ("sweep.yaml", ("evolution", "tpe", "random"), "budget.trials=6"),
+        (
+            "population.yaml", ("pbt", "evolution", "tpe", "random"),
+            "families.scoring-network.space={epochs: 4, hidden: [[16]], lr: {low: 0.001, high: 0.1, log: true}}",
+        ),
+    ],
+)  # fmt: skip
+def test_searches_side_by_side(tmp_path: Path, file: str, arms: tuple[str, ...], smaller: str) -> None:
+    script = [sys.executable, str(EXPERIMENTS / "evolution" / "compare.py"), file, "--seeds", "1"]
     said = subprocess.run(
-        [*script, "--set", "budget.trials=6", "--set", "split.folds=2"],
+        [*script, "--runs", str(tmp_path), "--set", smaller, "--set", "split.folds=2"],
         check=True, capture_output=True, text=True, cwd=ROOT,
     ).stdout  # fmt: skip
-    for algorithm in ("evolution", "tpe", "random"):
-        (line, _) = re.findall(rf"^{algorithm} +(\+0\.\d+)", said, re.MULTILINE)
+    for arm in arms:
+        (line, _) = re.findall(rf"^{arm} +(\+0\.\d+)", said, re.MULTILINE)
         assert 0.65 < float(line) < 0.85
