@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # Files of tests, two at a time: most of them wait for processes of theirs, and a file's own share what they start.
 TWO := -n 2 --dist loadfile
 
-.PHONY: sweep setup test test-long test-gpu lint bench-overhead bench-cohort bench-quality bench-quality-simulation bench-scale bench-report experiments clean
+.PHONY: sweep setup test test-long test-gpu lint bench-overhead bench-cohort bench-quality bench-automl bench-quality-simulation bench-scale bench-report experiments clean
 
 sweep: $(READY)  ## the main job: search models on 30,000 credit-card accounts
 	$(BIN)/distml sweep experiments/credit_default/sweep.yaml
@@ -41,6 +41,15 @@ bench-overhead: $(READY)  ## distml's own cost, and what growing forests saves, 
 bench-quality: $(READY)  ## the winner's holdout score after two minutes on the credit-card table
 	$(BIN)/python experiments/benchmarks/quality.py
 
+bench-automl: $(READY) $(VENV)-automl  ## the same over five seeds, each beside AutoGluon on the same rows: 20 minutes
+	$(BIN)/python experiments/benchmarks/quality.py --seeds 0 1 2 3 4 --automl $(VENV)-automl/bin/python
+
+$(VENV)-automl:
+	$(PYTHON) -m venv $@
+	grep ^torch== constraints.txt > $@/constraints.txt
+	$@/bin/python -m pip install --quiet --constraint $@/constraints.txt \
+	  'autogluon.tabular[lightgbm,catboost,xgboost,fastai]==1.6.*' || { rm -rf $@; false; }
+
 bench-cohort: $(READY)  ## trials a minute of cohorts, beside plain Ray Tune and Optuna
 	$(BIN)/python experiments/benchmarks/cohort.py
 
@@ -58,4 +67,4 @@ bench-report: $(READY)  ## the report of 10,000 trials: its size, and how soon i
 	PYTHONPATH=. $(BIN)/python experiments/benchmarks/report.py
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-automl build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

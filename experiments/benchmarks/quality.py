@@ -1,18 +1,21 @@
 """What two minutes find with nothing set but the table: the winner's and the scorer's score on the holdout.
 
     make bench-quality
+    make bench-automl       over five seeds, each beside AutoGluon on the same rows
     python quality.py give_me_some_credit.csv.gz SeriousDlqin2yrs --seeds 0 1 2 3 4     on a table of your own
 
 The holdout is 20 %, stratified, random_state = the seed: distml's default. The command's seconds include the scorer.
+`--automl` names the Python of an environment that has AutoGluon.
 """
 
 import argparse
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from measuring import TABLE, machine, run_sweep, spread
+from measuring import HERE, TABLE, machine, run_sweep, spread
 
 from distml.report.html.calibration import expected_error
 
@@ -24,13 +27,19 @@ def main() -> None:
     parser.add_argument("--drop", nargs="*", default=["ID"])
     parser.add_argument("--minutes", type=float, default=2.0)
     parser.add_argument("--seeds", nargs="*", type=int, default=[0])
+    parser.add_argument("--automl", type=Path)
     args = parser.parse_args()
     drop = args.drop if args.table == TABLE else []
     data = {"source": str(args.table.absolute()), "target": args.target, "drop": drop}
     content = {"name": "quality", "data": data, "budget": {"minutes": args.minutes}, "export": True}
     found = []
     for seed in args.seeds:
-        found.append(_run({**content, "seed": seed}))
+        one = _run({**content, "seed": seed})
+        if args.automl:
+            peer = _automl(args.automl, args.table, args.target, drop, args.minutes, seed)
+            one |= {"AutoGluon": peer["roc_auc"], "AutoGluon's seconds": peer["seconds"]}
+            one["scorer less AutoGluon"] = one["scorer"] - peer["roc_auc"]
+        found.append(one)
         print(json.dumps({"seed": seed, **found[-1]}), flush=True)
     figures = {
         name: spread([one[name] for one in found]) for name, value in found[0].items() if isinstance(value, float)
@@ -46,6 +55,13 @@ def _run(content: dict[str, Any]) -> dict[str, Any]:
         "cross-validated": winner["score"], "seconds of the whole command": round(seconds, 1),
         "family": winner["family"], "trials": shown["counts"],
     }  # fmt: skip
+
+
+def _automl(python: Path, table: Path, target: str, drop: list[str], minutes: float, seed: int) -> dict[str, float]:
+    script = [python, HERE / "automl.py", table, target, f"--minutes={minutes}", f"--seed={seed}", "--drop", *drop]
+    done = subprocess.run(script, check=True, capture_output=True, text=True)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
 def _calibration_error(run: Path) -> float:
