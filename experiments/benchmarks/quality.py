@@ -3,6 +3,7 @@
     make bench-quality
     make bench-automl       over five seeds, each beside AutoGluon on the same rows
     python quality.py give_me_some_credit.csv.gz SeriousDlqin2yrs --seeds 0 1 2 3 4     on a table of your own
+    python quality.py german.csv.gz creditability --positive bad --automl ~/automl/bin/python
 
 The holdout is 20 %, stratified, random_state = the seed: distml's default. The command's seconds include the scorer.
 `--automl` names the Python of an environment that has AutoGluon.
@@ -24,13 +25,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("table", nargs="?", type=Path, default=TABLE)
     parser.add_argument("target", nargs="?", default="target")
+    parser.add_argument("--positive", help="the class that is meant, where the table does not say it by 0 and 1")
     parser.add_argument("--drop", nargs="*", default=["ID"])
     parser.add_argument("--minutes", type=float, default=2.0)
     parser.add_argument("--seeds", nargs="*", type=int, default=[0])
     parser.add_argument("--automl", type=Path)
     args = parser.parse_args()
     drop = args.drop if args.table == TABLE else []
-    data = {"source": str(args.table.absolute()), "target": args.target, "drop": drop}
+    data: dict[str, Any] = {"source": str(args.table.absolute()), "target": args.target, "drop": drop}
+    data |= {"positive": args.positive} if args.positive else {}
     content = {"name": "quality", "data": data, "budget": {"minutes": args.minutes}, "export": True}
     found = []
     for seed in args.seeds:
