@@ -8,6 +8,7 @@ over seeds (BCa); the folds are the same for all, so they say nothing of other t
 """
 
 import argparse
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,6 +45,9 @@ def main() -> None:
     args = parser.parse_args()
     trials = distml.load(args.name, args.runs).trials()
     trials = trials[trials["state"] == "finished"]
+    few = trials.groupby(ARM).filter(lambda arm: len(arm) < 2)[ARM].to_numpy().tolist()
+    if few or PLAIN not in trials.groupby(ARM).groups:
+        sys.exit(f"each arm, plain cross-entropy's too, needs two trials; one alone: {few}; extend the sweep")
     for metric in ("f1_macro", "balanced_accuracy", "accuracy", "log_loss"):
         print(f"\n{metric:24} seeds    mean                       beside cross-entropy")
         for arm, seeds, own, apart in verdicts(trials, metric):

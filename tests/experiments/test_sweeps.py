@@ -93,7 +93,7 @@ def test_credit_german(tmp_path: Path) -> None:
 def test_a_loss_for_uneven_classes(tmp_path: Path) -> None:
     needs("reviews.csv.gz")
     small = {"preprocessing__text_dimensions": 10, "split__folds": 2, "families__scoring-network__space__epochs": 1}
-    run(tmp_path, "imbalanced-text", "imbalanced_text/sweep.yaml", budget__trials=12, **small)
+    run(tmp_path, "imbalanced-text", "imbalanced_text/sweep.yaml", budget__trials=36, **small)
     said = subprocess.run(
         [sys.executable, str(EXPERIMENTS / "imbalanced_text" / "verdict.py"), "--runs", str(tmp_path / "runs")],
         check=True, capture_output=True, text=True, cwd=ROOT,
