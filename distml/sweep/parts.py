@@ -1,6 +1,7 @@
 """From a checked sweep file to the parts of a search: who proposes, who stops, which trials train together."""
 
 import json
+from collections.abc import Sequence
 from functools import partial
 from typing import Literal
 
@@ -17,7 +18,7 @@ from distml.sweep.spec import Search as SearchSettings
 from distml.sweep.tune.searchers import grid_size, make_searcher
 from distml.sweep.tune.stoppers import Rule, make_stopper
 
-COHORT_SIZE = 16  # members of a network cohort to begin with, until the first one has found out what is best
+COHORT_SIZE = 16  # members of a cohort: of networks to begin with, until the first has found out what is best
 MOST_MEMBERS = 4096
 COMPARISONS = 10  # of a population on its way, unless the sweep file says otherwise
 
@@ -32,29 +33,34 @@ def family_plans(checked: Checked) -> list[FamilyPlan]:
     is_population = spec.search.scheduler == "pbt"
     rule: Rule = "none" if spec.search.scheduler == "pbt" else spec.search.scheduler
     for position, (name, (family, space)) in enumerate(checked.families.items()):
-        full = full_size(family, space)
+        seed = trial_seed(spec.seed, -1 - position & 0xFFFF)
+        points = rungs(full_size(family, space), family.first_rung, factor)
+        together = family.engine == "estimator" and judges_together(spec.search, points)
+        size = min(COHORT_SIZE, factor ** (len(points) - 1)) if together else 1
+        if family.engine == "network":
+            size = min(MOST_MEMBERS, quotas[name] or COHORT_SIZE) if is_population else COHORT_SIZE
         plans.append(
             FamilyPlan(
                 name=name,
-                searcher=make_searcher(
-                    spec.search.algorithm, space, mode=mode, seed=trial_seed(spec.seed, -1 - position & 0xFFFF)
-                ),
-                stopper=make_stopper(rule, mode=mode, rungs=rungs(full, family.first_rung, factor), factor=factor),
+                searcher=make_searcher(spec.search.algorithm, space, mode=mode, seed=seed, drawn=rule != "none"),
+                stopper=make_stopper(rule, mode=mode, rungs=points, factor=factor),
                 structure=partial(structure_of, family),
                 rungs=partial(rungs_of, family, search=spec.search),
-                cohort_size=_first_size(family, quotas[name] if is_population else None),
+                cohort_size=size,
+                refills=not together,
                 quota=quotas[name],
                 population=Population(space, checked.metric.greater_is_better) if is_population else None,
             )
-        )  # fmt: skip
+        )
     return plans
 
 
-def _first_size(family: Family, population: int | None) -> int:
-    """Members of a cohort, until the first one has found out what is best; a population stays together."""
-    if family.engine != "network":
-        return 1
-    return min(MOST_MEMBERS, population or COHORT_SIZE)
+def judges_together(search: SearchSettings, points: Sequence[int]) -> bool:
+    """Whether trials of an ensemble go from rung to rung side by side, so that the first at each is not kept unseen.
+
+    A searcher that learns would be asked for all of them before it has learnt from one.
+    """
+    return len(points) > 1 and search.scheduler in ("asha", "hyperband") and search.algorithm in ("grid", "random")
 
 
 def ages(family: Family, space: Space, plan: FamilyPlan) -> int:

@@ -209,7 +209,7 @@ class Search:
             running.members.clear()
         elif population is not None:
             admit = self._succeed(family, population, ages, results, events)
-        elif not self._closing and not running.retired and not self._should_yield(family, now):
+        elif not (self._closing or running.retired or not family.plan.refills or self._should_yield(family, now)):
             admit = self._refill(family, running, events)
         if admit:
             names = [member.trial for member in admit]

@@ -63,6 +63,7 @@ def family(
         name=name, searcher=kwargs.pop("searcher", None) or CountingSearcher(), stopper=stopper,
         structure=kwargs.pop("structure", lambda params: "one"),
         rungs=lambda params: rungs(full, 1, 2) if stopper else (full,), cohort_size=size, quota=quota,
+        refills=kwargs.pop("refills", True),
     )  # fmt: skip
 
 

@@ -51,6 +51,16 @@ def test_a_cohort_stays_full_and_the_worst_are_cut() -> None:
     assert all(searched.record.trials[event["trial"]].rungs[-1].resource > 1 for event in best_half)
 
 
+def test_trials_that_are_judged_together_begin_and_end_together() -> None:
+    plan = family("forest", size=4, quota=12, stopper=TopHalf(), refills=False)
+    searched, _, journal = run([plan], slots=1)
+    assert [len(cohort.trials) for cohort in searched.record.cohorts.values()] == [4, 4, 4]
+    rungs = [(event["trial"], event["resource"]) for event in journal if event["event"] == "rung"]
+    first = set(searched.record.cohorts["c001"].trials)
+    assert [resource for trial, resource in rungs if trial in first] == [1, 1, 1, 1, 2, 2, 4]
+    assert searched.record.counts["finished"] <= 3
+
+
 def test_members_of_a_cohort_share_its_structure() -> None:
     plan = family("network", size=4, quota=30, structure=lambda params: str(params["x"] % 3))
     searched, _, _ = run([plan])

@@ -5,8 +5,9 @@ import json
 import logging
 import math
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from random import Random
 from typing import Any, Literal
 
 import numpy as np
@@ -24,12 +25,17 @@ _FINITE = 10_000  # combinations up to which none is tried twice
 
 
 class GridSearch(Searcher):
-    """Every combination once, in the order of the space. Optuna's own needs a study that it may stop."""
+    """Every combination once. Optuna's own needs a study that it may stop.
 
-    def __init__(self, points: Mapping[str, tuple[Any, ...]], mode: str) -> None:
+    Args:
+        seed: of the order in which they come; None: the order of the space.
+    """
+
+    def __init__(self, points: Mapping[str, tuple[Any, ...]], mode: str, seed: int | None = None) -> None:
         super().__init__(metric=_SCORE, mode=mode)
         self._names = list(points)
-        self._combinations = itertools.product(*points.values())
+        values = list(points.values())
+        self._combinations = itertools.product(*values) if seed is None else _drawn_product(values, Random(seed))
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str:
         combination = next(self._combinations, None)
@@ -43,6 +49,22 @@ class GridSearch(Searcher):
 
     def restore(self, checkpoint_path: str) -> None:
         """The journal is what a sweep goes on from."""
+
+
+def _drawn_product(values: Sequence[tuple[Any, ...]], random: Random) -> Iterator[tuple[Any, ...]]:
+    """Each combination once, drawn as one goes: a product may be too large to be written down."""
+    size = math.prod(map(len, values))
+    seen: set[int] = set()
+    while len(seen) < size:
+        place = random.randrange(size)
+        if place in seen:
+            continue
+        seen.add(place)
+        combination = []
+        for options in values:
+            place, option = divmod(place, len(options))
+            combination.append(options[option])
+        yield tuple(combination)
 
 
 class TuneSearcher:
@@ -163,8 +185,14 @@ class Unseen:
         return tuple(f"{value:.9g}" if isinstance(value, float) else repr(value) for value in values)
 
 
-def make_searcher(algorithm: Algorithm, space: Space, *, mode: Literal["min", "max"], seed: int) -> TuneSearcher:
+def make_searcher(
+    algorithm: Algorithm, space: Space, *, mode: Literal["min", "max"], seed: int, drawn: bool = False
+) -> TuneSearcher:
     """The searcher of one family, seeded.
+
+    Args:
+        drawn: a grid comes in an order drawn from the seed. Its own often goes from poor to good, and early stopping
+            then meets each trial as the best so far.
 
     Raises:
         ValueError: a grid over a range without a step.
@@ -172,7 +200,7 @@ def make_searcher(algorithm: Algorithm, space: Space, *, mode: Literal["min", "m
     searched = {name: domain for name, domain in space.items() if not isinstance(domain, Fixed)}
     if algorithm == "grid" or not searched:  # with nothing to search, a grid of one point
         points = {name: tuple(map(encode, grid_points(name, domain))) for name, domain in searched.items()}
-        return TuneSearcher(GridSearch(points, mode), space)
+        return TuneSearcher(GridSearch(points, mode, seed if drawn else None), space)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     logging.getLogger("ray.tune.search.optuna").setLevel(logging.ERROR)
     distributions = {name: distribution(domain) for name, domain in searched.items()}

@@ -108,6 +108,27 @@ def test_a_grid_has_each_combination_once_and_then_ends() -> None:
     assert grid_size(space) == 6
 
 
+def test_a_drawn_grid_has_each_combination_once_in_an_order_of_its_seed() -> None:
+    space: dict[str, Domain] = {"depth": Int(1, 9), "rate": Choice((0.1, 0.2, 0.3)), "epochs": Fixed(5)}
+
+    def drawn(seed: int) -> list[str]:
+        searcher = make_searcher("grid", space, mode="max", seed=seed, drawn=True)
+        asked = [searcher.suggest(f"t{number:04d}") for number in range(28)]
+        assert asked.pop() is None
+        return list(map(str, asked))
+
+    in_order = [str(make_searcher("grid", space, mode="max", seed=0).suggest("t0001"))]
+    assert len(set(drawn(1))) == 27
+    assert drawn(1) == drawn(1) != drawn(2)
+    assert {drawn(seed)[0] for seed in range(5)} != set(in_order)
+
+
+def test_a_grid_too_large_to_be_written_down_is_drawn_from() -> None:
+    space: dict[str, Domain] = {f"x{number}": Int(1, 1000) for number in range(12)}
+    searcher = make_searcher("grid", space, mode="max", seed=1, drawn=True)
+    assert searcher.suggest("t0001") != searcher.suggest("t0002")
+
+
 def test_a_space_with_nothing_to_search_is_one_trial() -> None:
     searcher = make_searcher("tpe", {"depth": Fixed(3)}, mode="max", seed=0)
     assert searcher.suggest("t0001") == {"depth": 3}
