@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # Files of tests, two at a time: most of them wait for processes of theirs, and a file's own share what they start.
 TWO := -n 2 --dist loadfile
 
-.PHONY: sweep setup test test-long test-gpu lint bench-overhead bench-cohort bench-quality bench-automl bench-quality-simulation bench-scale bench-report experiments clean
+.PHONY: sweep setup test test-long test-gpu lint bench-overhead bench-cohort bench-quality bench-automl bench-quality-simulation bench-scale bench-report bench-scoring experiments clean
 
 sweep: $(READY)  ## the main job: search models on 30,000 credit-card accounts
 	$(BIN)/distml sweep experiments/credit_default/sweep.yaml
@@ -56,6 +56,7 @@ bench-cohort: $(READY)  ## trials a minute of cohorts, beside plain Ray Tune and
 bench-quality-simulation: $(READY)  ## how soon cohorts have random search's best score, on recorded learning curves
 	$(BIN)/python experiments/learning_curves/simulate.py
 	$(BIN)/python experiments/learning_curves/limits.py
+	$(BIN)/python experiments/learning_curves/guided.py
 
 experiments: $(READY)  ## every experiment that is a sweep file, small: at most 10 minutes
 	$(BIN)/python experiments/small.py
@@ -65,6 +66,9 @@ bench-scale: $(READY)  ## the bookkeeping and the packer on a simulated cluster 
 
 bench-report: $(READY)  ## the report of 10,000 trials: its size, and how soon it opens in Chromium
 	PYTHONPATH=. $(BIN)/python experiments/benchmarks/report.py
+
+bench-scoring: $(READY)  ## a table of 10 GiB through the scorer of `make sweep`: rows a second, and memory; 10 minutes
+	$(BIN)/python experiments/benchmarks/scoring.py
 
 clean:
 	rm -rf $(VENV) $(VENV)-automl build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -156,6 +156,8 @@ def _how(family: Family, plan: FamilyPlan, space: Space) -> str:
         parts.append(f"rungs at {', '.join(map(str, rungs))} {family.resource}")
     elif family.resource:
         parts.append(f"{full_size(family, space)} {family.resource}")
+    if not plan.refills:
+        parts.append(f"up to {plan.cohort_size} compared at a time")
     return ", ".join(parts)
 
 

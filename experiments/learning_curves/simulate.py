@@ -23,7 +23,7 @@ from ray.tune.schedulers import ASHAScheduler  # noqa: TID251  # as one uses it 
 
 from distml.models.registry import find_family
 from distml.models.space import Value
-from distml.sweep.orders import FamilyPlan
+from distml.sweep.orders import FamilyPlan, Searcher
 from distml.sweep.parts import structure_of
 from distml.sweep.rungs import rungs
 from distml.sweep.search import Search
@@ -103,12 +103,15 @@ def solo(table: Table, seed: int, concurrent: int, stopper: TuneStopper | None) 
             under_way.append((waiting.popleft(), 0))
 
 
-def cohorts(table: Table, seed: int, concurrent: int) -> Reports:
-    """distml's own search, one cohort at a time: its members report together, each at its own next rung."""
+def cohorts(table: Table, seed: int, concurrent: int, searcher: Searcher | None = None) -> Reports:
+    """distml's own search, one cohort at a time: its members report together, each at its own next rung.
+
+    searcher: who proposes configurations; None: chance, in the order of the seed.
+    """
     epochs = len(table.curves[0])
     points = rungs(epochs, 1, FACTOR)
     plan = FamilyPlan(
-        name="scoring-network", searcher=_Replay(table, seed),
+        name="scoring-network", searcher=searcher or _Replay(table, seed),
         stopper=make_stopper("asha", mode="max", rungs=points, factor=FACTOR),
         structure=partial(structure_of, find_family("scoring-network")), rungs=lambda params: points,
         cohort_size=concurrent, quota=len(table.curves),

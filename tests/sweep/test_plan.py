@@ -48,6 +48,11 @@ def test_a_plan_names_cohorts_rungs_and_an_estimate() -> None:
     assert "guess" in plan.basis
 
 
+def test_a_plan_says_what_is_compared_at_a_time() -> None:
+    plan = make_plan(preflight(spec(families=["random-forest"], search={"algorithm": "random"})), TWO_CPUS)
+    assert "rungs at 10, 30, 90, 270 trees, up to 16 compared at a time" in plan.lines[0].text
+
+
 def test_cohorts_of_one_are_said_with_the_way_out() -> None:
     families = {"scoring-network": {"space": {"batch_size": {"low": 32, "high": 256}}}}
     text = make_plan(preflight(spec(families=families)), TWO_CPUS).lines[0].text
