@@ -18,8 +18,9 @@ from distml.sweep.spec import Search as SearchSettings
 from distml.sweep.tune.searchers import grid_size, make_searcher
 from distml.sweep.tune.stoppers import Rule, make_stopper
 
-COHORT_SIZE = 16  # members of a cohort: of networks to begin with, until the first has found out what is best
+COHORT_SIZE = 16  # members of a network cohort to begin with, until the first one has found out what is best
 MOST_MEMBERS = 4096
+MOST_TOGETHER = 64  # ensembles that are judged side by side
 COMPARISONS = 10  # of a population on its way, unless the sweep file says otherwise
 
 
@@ -36,7 +37,7 @@ def family_plans(checked: Checked) -> list[FamilyPlan]:
         seed = trial_seed(spec.seed, -1 - position & 0xFFFF)
         points = rungs(full_size(family, space), family.first_rung, factor)
         together = family.engine == "estimator" and judges_together(spec.search, points)
-        size = min(COHORT_SIZE, factor ** (len(points) - 1)) if together else 1
+        size = min(MOST_TOGETHER, factor ** (len(points) - 1)) if together else 1
         if family.engine == "network":
             size = min(MOST_MEMBERS, quotas[name] or COHORT_SIZE) if is_population else COHORT_SIZE
         plans.append(

@@ -230,7 +230,7 @@ def call(function: str, *arguments: int) -> tuple[float, str]:
 def start_ray() -> None:
     import ray
 
-    ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray.init("local", include_dashboard=False, log_to_driver=False, logging_level="ERROR")  # not a cluster left behind
 
 
 if __name__ == "__main__":

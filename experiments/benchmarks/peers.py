@@ -93,7 +93,7 @@ def by_ray(trials: int) -> tuple[float, float]:
         torch.set_num_threads(1)
         train(data(), config, lambda auc: tune.report({"auc": auc}))
 
-    ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray.init("local", include_dashboard=False, log_to_driver=False, logging_level="ERROR")  # not a cluster left behind
     start = time.perf_counter()
     results = tune.Tuner(
         tune.with_resources(trial, {"cpu": 1, "gpu": gpus}),

@@ -96,6 +96,17 @@ def test_grid_and_random_do_not_depend_on_parallelism(tmp_path: Path) -> None:
     assert both[0] == both[1]
 
 
+def test_a_grid_of_forests_is_judged_side_by_side_and_the_poor_are_not_grown(tmp_path: Path) -> None:
+    space = {"n_estimators": 90, "max_depth": [1, 2, 3, 4, 5, 6], "max_features": 0.2, "min_samples_leaf": 1}
+    forests = {"random-forest": {"space": {**space, "class_weight": [None]}}}
+    search = {"algorithm": "grid", "scheduler": "asha"}
+    distml(tmp_path, "sweep", str(sweep_file(tmp_path, families=forests, search=search)))
+    found = rows(tmp_path)
+    assert sorted(row["params"]["max_depth"] for row in found) == [1, 2, 3, 4, 5, 6]
+    assert 1 <= sum(row["state"] == "finished" for row in found) <= 4
+    assert sum(row["state"] == "stopped" for row in found) >= 2
+
+
 def test_a_larger_budget_extends_a_finished_sweep(tmp_path: Path) -> None:
     file = sweep_file(tmp_path, families=diary_family(), budget={"trials": 4})
     distml(tmp_path, "sweep", str(file))

@@ -233,7 +233,8 @@ def test_a_trial_that_finds_no_memory_for_itself_alone_has_failed() -> None:
 @given(st.integers(0, 400), st.lists(st.sampled_from(["none", "process", "node"]), max_size=40), st.integers(1, 3))
 def test_going_on_from_any_event_ends_as_if_undisturbed(cut: int, losses: list[Any], slots: int) -> None:
     def families() -> list[Any]:
-        return [family("network", size=4, quota=12, full=2), family("forest", quota=5, full=2)]
+        together = family("trees", size=3, quota=7, full=2, refills=False)
+        return [family("network", size=4, quota=12, full=2), family("forest", quota=5, full=2), together]
 
     undisturbed, _, events = run(families(), slots)
     kept = events[: min(cut, len(events))]
