@@ -45,9 +45,9 @@ class FamilyPlan:
     structure: Callable[[Mapping[str, Value]], str]  # params -> which cohort a trial can join
     rungs: Callable[[Mapping[str, Value]], tuple[int, ...]]
     cohort_size: int = 1  # to begin with; a cohort may find out better, see Search.resize
-    refills: bool = True  # whoever is cut gives its place to a new trial; False: a cohort begins and ends together
     quota: int | None = None  # trials; None: as many as the time allows
     population: Population | None = None  # each cohort is one; who goes on from others is beyond the quota
+    refills: bool = True  # whoever is cut gives its place to a new trial; False: a cohort begins and ends together
 
 
 @dataclass(frozen=True)

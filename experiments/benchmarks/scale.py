@@ -71,7 +71,7 @@ def plans(trials: int) -> list[FamilyPlan]:
     def plan(name: str, size: int, quota: int, structure: Callable[[Mapping[str, Value]], str]) -> FamilyPlan:
         points = rungs(FULL, 1, FACTOR)
         stopper = make_stopper("asha", mode="max", rungs=points, factor=FACTOR)
-        return FamilyPlan(name, Random(), stopper, structure, lambda params: points, size, quota)
+        return FamilyPlan(name, Random(), stopper, structure, lambda params: points, cohort_size=size, quota=quota)
 
     network, forest = trials * 3 // 5, trials // 5
     return [
