@@ -15,6 +15,7 @@ from distml.sweep.preflight import Checked
 from distml.sweep.rungs import even_rungs, rungs
 from distml.sweep.seeds import trial_seed
 from distml.sweep.spec import Search as SearchSettings
+from distml.sweep.spec import SweepSpec
 from distml.sweep.tune.searchers import grid_size, make_searcher
 from distml.sweep.tune.stoppers import Rule, make_stopper
 
@@ -36,7 +37,7 @@ def family_plans(checked: Checked) -> list[FamilyPlan]:
     for position, (name, (family, space)) in enumerate(checked.families.items()):
         seed = trial_seed(spec.seed, -1 - position & 0xFFFF)
         points = rungs(full_size(family, space), family.first_rung, factor)
-        together = family.engine == "estimator" and judges_together(spec.search, points)
+        together = family.engine == "estimator" and judges_together(spec, points)
         size = min(MOST_TOGETHER, factor ** (len(points) - 1)) if together else 1
         if family.engine == "network":
             size = min(MOST_MEMBERS, quotas[name] or COHORT_SIZE) if is_population else COHORT_SIZE
@@ -56,12 +57,14 @@ def family_plans(checked: Checked) -> list[FamilyPlan]:
     return plans
 
 
-def judges_together(search: SearchSettings, points: Sequence[int]) -> bool:
+def judges_together(spec: SweepSpec, points: Sequence[int]) -> bool:
     """Whether trials of an ensemble go from rung to rung side by side, so that the first at each is not kept unseen.
 
-    A searcher that learns would be asked for all of them before it has learnt from one.
+    A searcher that learns would be asked for all of them before it has learnt from one; and where the time is limited,
+    it could be up before any has its full size.
     """
-    return len(points) > 1 and search.scheduler in ("asha", "hyperband") and search.algorithm in ("grid", "random")
+    halves, learns = spec.search.scheduler in ("asha", "hyperband"), spec.search.algorithm in ("tpe", "evolution")
+    return len(points) > 1 and halves and not learns and spec.budget.minutes is None
 
 
 def ages(family: Family, space: Space, plan: FamilyPlan) -> int:

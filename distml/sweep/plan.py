@@ -157,7 +157,7 @@ def _how(family: Family, plan: FamilyPlan, space: Space) -> str:
     elif family.resource:
         parts.append(f"{full_size(family, space)} {family.resource}")
     if not plan.refills:
-        parts.append(f"up to {plan.cohort_size} compared at a time")
+        parts.append(f"up to {min(plan.cohort_size, plan.quota or plan.cohort_size)} compared at a time")
     return ", ".join(parts)
 
 

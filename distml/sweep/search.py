@@ -455,7 +455,9 @@ class Search:
         without = [result for result in results if result.failure is not None and result.failure.kind == "memory"]
         if without and len(running.members) > 1:
             family = self._families[running.family]
-            family.sizes[running.kind] = max(1, min(family.size(running.kind), len(running.members)) // 2)
+            size = family.size(running.kind)
+            beside = min(size, len(running.members)) if family.plan.refills else size  # else most may be cut by now
+            family.sizes[running.kind] = max(1, beside // 2)
         for result in without:
             assert result.failure is not None
             failure = asdict(result.failure)

@@ -38,7 +38,7 @@ class Progress:
 
 
 class EstimatorCohort:
-    """Trains estimators rung by rung. Its state is not worth saving: after a crash members start again, quickly.
+    """Trains estimators rung by rung. Its state is not saved: after a crash those that were not cut start again.
 
     An ensemble grows: a rung is its number of trees, and `warm_start` carries it from one rung to the next. Where
     bootstrap samples leave rows out and all training rows are at hand, one ensemble stands for all folds: a fold's

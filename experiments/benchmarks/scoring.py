@@ -13,6 +13,7 @@ import resource
 import subprocess
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from measuring import PROGRAM, TABLE, machine
@@ -26,9 +27,12 @@ def main() -> None:
     parser.add_argument("--gib", type=float, default=10.0, help="size of the table")
     parser.add_argument("--group", type=Path, help="the folder of a control group, which `distml predict` joins")
     asked = parser.parse_args()
+    if not asked.scorer.is_dir():
+        parser.error(f"{asked.scorer} is not there: make sweep")
     with tempfile.TemporaryDirectory() as folder:
         table, scored = Path(folder) / "table.csv", Path(folder) / "scored.csv"
-        rows = write_table(table, asked.gib * 2**30)
+        with ProcessPoolExecutor(1) as apart:  # what this process held would count as memory of those that it starts
+            rows = apart.submit(write_table, table, asked.gib * 2**30).result()
         began = time.monotonic()
         with scored.open("wb") as out:
             subprocess.run(predict(asked.scorer, table, asked.group), stdout=out, check=True)

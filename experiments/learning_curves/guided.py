@@ -4,7 +4,8 @@
 
 distml's own TPE proposes any point of the space; of the recorded configurations of the same widths that no trial had
 yet the nearest is trained in its place. Distance: Euclidean, each parameter scaled to 0..1 over its range, on a log
-scale where it is searched on one.
+scale where it is searched on one. TPE hears the neighbour's score as that of what it
+proposed, which blurs what it learns.
 """
 
 import csv

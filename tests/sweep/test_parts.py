@@ -17,10 +17,10 @@ SPACE = {
 FORESTS = {"random-forest": {"space": SPACE}}
 
 
-def plan(search: dict[str, Any], families: dict[str, Any] = FORESTS) -> Any:
+def plan(search: dict[str, Any], families: dict[str, Any] = FORESTS, **budget: float) -> Any:
     content = {
         "name": "parts", "data": {"source": str(GERMAN), "target": "creditability", "positive": "bad"},
-        "budget": {"trials": 20}, "families": families, "search": search,
+        "budget": {"trials": 20, **budget}, "families": families, "search": search,
     }  # fmt: skip
     return family_plans(preflight(SweepSpec.from_mapping(content)))[0]
 
@@ -40,6 +40,7 @@ def test_forests_whose_searcher_learns_nothing_are_judged_side_by_side(algorithm
 def test_others_are_asked_for_one_at_a_time(search: dict[str, Any]) -> None:
     assert (plan(search).cohort_size, plan(search).refills) == (1, True)
     assert plan({"algorithm": "random"}, {"logistic-regression": None}).cohort_size == 1
+    assert plan({"algorithm": "random"}, minutes=5).cohort_size == 1  # which could be up before one has its full size
 
 
 def test_early_stopping_has_a_grid_drawn() -> None:

@@ -50,7 +50,7 @@ def test_a_plan_names_cohorts_rungs_and_an_estimate() -> None:
 
 def test_a_plan_says_what_is_compared_at_a_time() -> None:
     plan = make_plan(preflight(spec(families=["random-forest"], search={"algorithm": "random"})), TWO_CPUS)
-    assert "rungs at 10, 30, 90, 270 trees, up to 27 compared at a time" in plan.lines[0].text
+    assert "rungs at 10, 30, 90, 270 trees, up to 20 compared at a time" in plan.lines[0].text
 
 
 def test_cohorts_of_one_are_said_with_the_way_out() -> None:

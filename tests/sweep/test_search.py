@@ -61,6 +61,24 @@ def test_trials_that_are_judged_together_begin_and_end_together() -> None:
     assert searched.record.counts["finished"] <= 3
 
 
+def test_want_of_memory_among_the_last_of_those_judged_together_halves_those_who_began() -> None:
+    plan = family("forest", size=8, quota=16, stopper=TopHalf(), refills=False)
+    journal: list[Any] = []
+    searched = search([plan], journal, slots=1)
+    machine = Machine(searched, 1)
+    machine.start()
+    machine.step("c001")
+    assert len(machine.cohorts["c001"]) == 4
+    machine.room = 3
+    machine.step("c001")
+    machine.room = None
+    machine.run()
+    sizes = [len(cohort.trials) for cohort in searched.record.cohorts.values()]
+    assert sizes[1] == 4  # half of 8, not of the 4 that were left
+    assert sum(searched.record.counts.values()) == 16
+    assert not searched.record.counts.keys() & {"failed", "running", "pending"}
+
+
 def test_members_of_a_cohort_share_its_structure() -> None:
     plan = family("network", size=4, quota=30, structure=lambda params: str(params["x"] % 3))
     searched, _, _ = run([plan])

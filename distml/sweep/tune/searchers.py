@@ -35,11 +35,16 @@ class GridSearch(Searcher):
         super().__init__(metric=_SCORE, mode=mode)
         self._names = list(points)
         values = list(points.values())
+        self._had: set[tuple[Any, ...]] = set()
         self._combinations = itertools.product(*values) if seed is None else _drawn_product(values, Random(seed))
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str:
-        combination = next(self._combinations, None)
+        combination = next((one for one in self._combinations if one not in self._had), None)
         return Searcher.FINISHED if combination is None else dict(zip(self._names, combination, strict=True))
+
+    def leave_out(self, params: Mapping[str, Any]) -> None:
+        """An earlier driver's trial had this combination, in whatever order that one's grid came."""
+        self._had.add(tuple(params[name] for name in self._names))
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """A grid learns nothing from results."""
@@ -120,6 +125,8 @@ class TuneSearcher:
             self._recalled[trial] = params
             if self._unseen is not None:
                 self._unseen.take(self._encoded(params))
+        elif isinstance(self._searcher, GridSearch):
+            self._searcher.leave_out(self._encoded(params))
         else:
             self.suggest(trial)
 

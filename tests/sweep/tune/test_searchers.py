@@ -123,6 +123,19 @@ def test_a_drawn_grid_has_each_combination_once_in_an_order_of_its_seed() -> Non
     assert {drawn(seed)[0] for seed in range(5)} != set(in_order)
 
 
+def test_a_grid_goes_on_with_what_is_left_though_an_earlier_one_came_in_another_order() -> None:
+    space: dict[str, Domain] = {"hidden": Choice(((64, 64), (128,))), "depth": Int(1, 5), "epochs": Fixed(5)}
+    earlier = make_searcher("grid", space, mode="max", seed=1)
+    had = {f"t{number:04d}": earlier.suggest(f"t{number:04d}") for number in range(4)}
+    later = make_searcher("grid", space, mode="max", seed=1, drawn=True)
+    for trial, params in had.items():
+        assert params is not None
+        later.recall(trial, params)
+    asked = [later.suggest(f"t{number:04d}") for number in range(4, 11)]
+    assert asked.pop() is None
+    assert len({str(params) for params in [*had.values(), *asked]}) == 10
+
+
 def test_a_grid_too_large_to_be_written_down_is_drawn_from() -> None:
     space: dict[str, Domain] = {f"x{number}": Int(1, 1000) for number in range(12)}
     searcher = make_searcher("grid", space, mode="max", seed=1, drawn=True)
